@@ -1,0 +1,90 @@
+"""The roles a process of Alcove can play, and what each may do. This table is the whole policy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What one process is for. The value is what stands on its command line."""
+
+    DESKTOP = "desktop"
+    WORKER = "worker"
+
+
+class Network(StrEnum):
+    """What a process can reach through sockets, from least to most."""
+
+    NONE = "none"  # no socket of any kind
+    UNIX_ONLY = "unix-sockets-only"  # other programs on this machine, through AF_UNIX
+    OPEN = "open"  # whatever the machine can reach: no lock
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a role may do, and its limits. All of it is applied before the role's own code is imported."""
+
+    does: str
+    network: Network
+    weaker: Network  # the loosest lock it may be started with, when a driver cannot work under `network`
+    may_start_programs: bool  # execve and fork; threads are always possible
+    may_change_files: bool  # create, write, rename or remove anything but GPU devices
+    memory_limited: bool  # private memory up to the machine's physical memory, not beyond
+    out_of_memory_score: int  # in /proc/self/oom_score_adj: the higher, the earlier the kernel ends it
+    niceness: int  # added to the scheduling priority number: the higher, the more it yields to others
+
+
+POLICIES: dict[Role, Policy] = {
+    Role.DESKTOP: Policy(
+        does="windows, conversations, the database, the decisions",
+        network=Network.UNIX_ONLY,  # the display, the session bus and the keyring are Unix sockets
+        weaker=Network.UNIX_ONLY,
+        may_start_programs=True,  # workers
+        may_change_files=True,
+        memory_limited=False,
+        out_of_memory_score=0,
+        niceness=0,
+    ),
+    Role.WORKER: Policy(
+        does="opens a model file from a stranger, renders its template, generates",
+        network=Network.NONE,
+        weaker=Network.UNIX_ONLY,  # some GPU drivers want a Unix socket
+        may_start_programs=False,
+        may_change_files=False,
+        memory_limited=True,
+        out_of_memory_score=500,
+        niceness=5,
+    ),
+}
+
+
+def command_line(role: Role, network: Network | None = None) -> list[str]:
+    """The arguments that make a new process take `role`; the opposite of `from_command_line`."""
+    arguments = ["--role", role.value]
+    return arguments if network is None else [*arguments, "--network", network.value]
+
+
+def from_command_line(arguments: Sequence[str]) -> tuple[Role, Network]:
+    """The role and network policy a command line asks for. Without `--role` first, it is the desktop.
+
+    Reads nothing but its own two arguments, so that it can run before the lock. Raises ValueError for an
+    unknown role and for a network policy looser than the role may have.
+    """
+    if not arguments or arguments[0] != "--role":
+        return Role.DESKTOP, POLICIES[Role.DESKTOP].network
+    role = Role(arguments[1] if len(arguments) > 1 else "")
+    if len(arguments) == 2:
+        return role, POLICIES[role].network
+    if len(arguments) != 4 or arguments[2] != "--network":
+        raise ValueError(f"not the arguments of a child process: {list(arguments)!r}")
+    return role, allowed_network(role, Network(arguments[3]))
+
+
+def allowed_network(role: Role, network: Network | None) -> Network:
+    """`network` if `role` may have it; for None the role's own. Raises ValueError when it may not."""
+    policy = POLICIES[role]
+    if network not in (None, policy.network, policy.weaker):
+        raise ValueError(f"a {role} may not run with the network policy {network}")
+    return network or policy.network
