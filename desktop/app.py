@@ -1,0 +1,160 @@
+"""The composition root: makes every part of the window's process and joins them. Nothing imports it but the entry.
+
+In the order of what a person waits for: the window is shown first, the database opens meanwhile on its own
+thread (calls to it queue behind), and the model loads once the window can be typed into.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from desktop.display import display_problem
+from desktop.i18n import tr
+from desktop.instance import Instance
+from desktop.logs import write_to
+from desktop.paths import Paths
+from desktop.processes.report import LockReport
+from desktop.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def open_window(paths: Paths, report: LockReport) -> int:
+    """Show the window until it is closed. Exit status 0, or 1 with a sentence on standard error."""
+    if problem := display_problem(os.environ, sys.platform):
+        return _refuse(problem)
+    write_to(paths.log)
+    instance = Instance(paths.lock)
+    try:
+        if not instance.acquire():
+            instance.ask_to_show()
+            print(tr("Alcove is already open: its window comes to the front."))
+            return 0
+    except OSError as error:
+        return _refuse(
+            tr("Alcove can't write to its folder {folder}: {why}.", folder=paths.home, why=error.strerror)
+        )
+    log.info("lock: %s", report.summary)
+    try:
+        return _run(paths, report, instance)
+    finally:
+        instance.release()
+
+
+def _refuse(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return 1
+
+
+def _run(paths: Paths, report: LockReport, instance: Instance) -> int:
+    from PySide6.QtWidgets import QApplication
+
+    qt = QApplication(["alcove"])
+    qt.setApplicationName("Alcove")
+    qt.setDesktopFileName("alcove")
+    settings = Settings(paths.settings)
+    settings.load()
+    parts = Parts(paths, report, settings, instance)
+    parts.window.show()
+    parts.start()
+    status = qt.exec()
+    parts.close()
+    return status
+
+
+class Parts:
+    """Everything the window's process is made of."""
+
+    def __init__(self, paths: Paths, report: LockReport, settings: Settings, instance: Instance) -> None:
+        from PySide6.QtCore import QFileSystemWatcher
+
+        from desktop.bridge import Bridge
+        from desktop.chat.session import Session
+        from desktop.chat.shelf import Shelf
+        from desktop.local_models import inspect_model, make_model
+        from desktop.store.store import Store
+        from desktop.viewmodels.chat import ChatViewModel
+        from desktop.viewmodels.conversations import ConversationsViewModel
+        from desktop.viewmodels.models import ModelsViewModel
+        from desktop.viewmodels.network import NetworkViewModel
+        from desktop.viewmodels.opening import Opening
+        from desktop.viewmodels.settings import SettingsViewModel
+        from desktop.viewmodels.window import WindowState
+        from desktop.views.window import MainWindow
+
+        self.first_run = not paths.database.exists()
+        self.bridge = Bridge()
+        self.store = Store(paths.database)
+        self.session = Session(self.store)
+        self.shelf = Shelf(make_model)
+        self.window_state = WindowState(paths.home / "window.json")
+        self.conversations = ConversationsViewModel(self.bridge, self.store)
+        self.models = ModelsViewModel(self.bridge, self.shelf, inspect_model, settings)
+        self.chat = ChatViewModel(
+            self.bridge, self.store, self.session, self.conversations, self.models, settings
+        )
+        self.settings = SettingsViewModel(settings)
+        self.window = MainWindow(
+            self.conversations,
+            self.chat,
+            self.models,
+            NetworkViewModel(report),
+            self.settings,
+            self.window_state,
+            self.first_run,
+        )
+        self.conversations.notice.connect(self.chat.notice)
+        self.models.notice.connect(self.chat.notice)
+        self.settings.changed.connect(self._setting_changed)
+        self._watcher = QFileSystemWatcher([str(instance.request_file)])
+        self._watcher.fileChanged.connect(self._show_window)
+        self._opening = Opening(
+            self.bridge, self.store, self.conversations, self.chat, self.window_state, settings.put_aside
+        )
+
+    def start(self) -> None:
+        """Everything that can wait until the window is on screen, once it is."""
+        from PySide6.QtCore import QTimer
+
+        self._opening.begin()
+        QTimer.singleShot(0, self._on_screen)
+
+    def _on_screen(self) -> None:
+        if os.environ.get("ALCOVE_TRACE_START"):
+            print(f"usable {_seconds_since_start():.3f}", file=sys.stderr, flush=True)
+        self.models.load()
+
+    def _setting_changed(self, key: str) -> None:
+        if key in ("model.context_tokens", "model.threads", "model.gpu_layers"):
+            self.models.options_changed()
+
+    def _show_window(self, _: str) -> None:
+        from PySide6.QtCore import Qt
+
+        self.window.setWindowState(self.window.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.window.show()
+        self.window.raise_()
+        self.window.activateWindow()
+
+    def close(self) -> None:
+        """Store what is not stored yet and end the children."""
+        self.chat.store_draft()
+        self.chat.stop()
+        self.window_state.save()
+        self.bridge.close(self._last_things())
+
+    async def _last_things(self) -> None:
+        await self.session.close()
+        await self.shelf.close()
+        await self.store.close()
+
+
+def _seconds_since_start() -> float:
+    """Seconds since the operating system started this process."""
+    import time
+
+    import psutil
+
+    return time.time() - psutil.Process().create_time()

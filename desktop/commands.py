@@ -1,0 +1,80 @@
+"""The command line: what was asked for, and which part of the program does it.
+
+alcove                          open the window
+alcove ask "…"                  stream an answer to standard output
+alcove conversations | models | doctor
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from desktop.i18n import tr
+from desktop.paths import find_paths
+from desktop.processes.report import LockReport
+
+
+def run(arguments: list[str], report: LockReport) -> int:
+    """Exit status: 0 done, 1 failed, 2 wrong usage (argparse prints what is wrong)."""
+    try:
+        chosen = _parser().parse_args(arguments)
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else 2
+    paths = find_paths()
+    if chosen.command is None:
+        from desktop.app import open_window
+
+        return open_window(paths, report)
+    from desktop import cli
+
+    try:
+        return cli.run(chosen, paths, report)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone: nobody is left to be told
+        sys.stderr.close()
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="alcove",
+        description=tr("An assistant that runs on this machine. Without a command, its window opens."),
+    )
+    parser.add_argument("--version", action="version", version=f"Alcove {version('alcove')}")
+    commands = parser.add_subparsers(dest="command", metavar=tr("command"))
+    ask = commands.add_parser("ask", help=tr("answer one question here in the terminal"))
+    ask.add_argument("question", help=tr("the question; - reads it from standard input"))
+    ask.add_argument(
+        "--model", type=Path, metavar="FILE", help=tr("a model file (.gguf) instead of the chosen one")
+    )
+    ask.add_argument("--system", metavar="TEXT", help=tr("instructions for the model"))
+    ask.add_argument("--max-tokens", type=_positive, metavar="N", help=tr("the longest answer, in tokens"))
+    ask.add_argument("--seed", type=_natural, metavar="N", help=tr("repeatable choice of words"))
+    ask.add_argument("--save", action="store_true", help=tr("keep question and answer as a conversation"))
+    _json_option(ask)
+    _json_option(commands.add_parser("conversations", help=tr("list the conversations")))
+    _json_option(commands.add_parser("models", help=tr("list the models")))
+    _json_option(commands.add_parser("doctor", help=tr("say what works here, what does not, and why")))
+    return parser
+
+
+def _json_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help=tr("print JSON"))
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 2**32:
+        raise ValueError
+    return number

@@ -1,0 +1,311 @@
+"""Every setting, declared once: key, default, words, limits. And the file they are kept in.
+
+The file is JSON, written to a new file and renamed, so that a crash leaves the old or the new one, never half.
+Values that no longer fit their declaration fall back to the default; keys this version doesn't know are kept.
+Secrets are not settings.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from desktop.files import read_json, write_json
+from desktop.i18n import tr
+from models.runtime.protocol import LoadOptions, Sampling
+
+log = logging.getLogger(__name__)
+
+
+class Kind(StrEnum):
+    """How a setting is edited and checked."""
+
+    TEXT = "text"
+    LONG_TEXT = "long_text"
+    NUMBER = "number"
+    INTEGER = "integer"
+    OPTIONAL_INTEGER = "optional_integer"  # None means automatic
+    CHOICE = "choice"
+    SWITCH = "switch"
+    FILES = "files"  # a list of paths; edited elsewhere than in the settings dialog
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting. `label` and `explanation` are English source texts; they pass through `tr` when shown."""
+
+    key: str
+    default: Any
+    kind: Kind
+    section: str = ""
+    label: str = ""
+    explanation: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float = 1
+    choices: tuple[tuple[str, str], ...] = ()
+    automatic: str = ""  # what None is called for an OPTIONAL_INTEGER
+    policy_may_lock: bool = True
+
+    def problem(self, value: Any) -> str:
+        """Why this value can't be taken, as a sentence; empty when it can."""
+        match self.kind:
+            case Kind.TEXT | Kind.LONG_TEXT:
+                return "" if isinstance(value, str) else tr("This must be text.")
+            case Kind.SWITCH:
+                return "" if isinstance(value, bool) else tr("This is either on or off.")
+            case Kind.CHOICE:
+                known = [choice for choice, _ in self.choices]
+                return "" if value in known else tr("This is not one of the choices.")
+            case Kind.FILES:
+                fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+                return "" if fits else tr("This must be a list of files.")
+            case Kind.OPTIONAL_INTEGER if value is None:
+                return ""
+            case Kind.NUMBER | Kind.INTEGER | Kind.OPTIONAL_INTEGER:
+                return self._number_problem(value)
+        return ""
+
+    def _number_problem(self, value: Any) -> str:
+        whole = self.kind is not Kind.NUMBER
+        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+            return tr("This must be a whole number.") if whole else tr("This must be a number.")
+        if self.minimum is not None and not value >= self.minimum:
+            return tr("The smallest value is {minimum}.", minimum=f"{self.minimum:g}")
+        if self.maximum is not None and not value <= self.maximum:
+            return tr("The largest value is {maximum}.", maximum=f"{self.maximum:g}")
+        return ""
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "chat.system_prompt",
+        "You are a helpful assistant.",
+        Kind.LONG_TEXT,
+        "Answers",
+        "Instructions for every conversation",
+        "The model reads this before each conversation, for example how long its answers should be.",
+    ),
+    Setting(
+        "sampling.temperature",
+        0.7,
+        Kind.NUMBER,
+        "Answers",
+        "Temperature",
+        "How freely words are chosen. 0 always takes the likeliest one; above 1 it gets wild.",
+        0,
+        2,
+        0.1,
+    ),
+    Setting(
+        "sampling.top_p",
+        0.95,
+        Kind.NUMBER,
+        "Answers",
+        "Top P",
+        "Only the likeliest words that together make up this share are considered. 1 considers all.",
+        0.01,
+        1,
+        0.05,
+    ),
+    Setting(
+        "sampling.top_k",
+        40,
+        Kind.INTEGER,
+        "Answers",
+        "Top K",
+        "Only this many of the likeliest words are considered. 0 considers all.",
+        0,
+        1000,
+    ),
+    Setting(
+        "sampling.min_p",
+        0.05,
+        Kind.NUMBER,
+        "Answers",
+        "Min P",
+        "Words less likely than this share of the likeliest one are left out. 0 leaves none out.",
+        0,
+        1,
+        0.01,
+    ),
+    Setting(
+        "sampling.repeat_penalty",
+        1.0,
+        Kind.NUMBER,
+        "Answers",
+        "Repetition penalty",
+        "Makes words that were just used less likely, those of the question too. 1 changes nothing.",
+        0.5,
+        2,
+        0.05,
+    ),
+    Setting(
+        "sampling.max_tokens",
+        None,
+        Kind.OPTIONAL_INTEGER,
+        "Answers",
+        "Longest answer",
+        "In tokens; a token is about three quarters of a word. Without a limit the model decides.",
+        1,
+        1_000_000,
+        64,
+        automatic="No limit",
+    ),
+    Setting(
+        "sampling.seed",
+        None,
+        Kind.OPTIONAL_INTEGER,
+        "Answers",
+        "Seed",
+        "With the same seed, model and settings, the same question gets the same answer.",
+        0,
+        2**31 - 1,
+        automatic="New for each answer",
+    ),
+    Setting(
+        "model.context_tokens",
+        None,
+        Kind.OPTIONAL_INTEGER,
+        "Model",
+        "Context",
+        "How much of a conversation the model can see, in tokens. More needs more memory.",
+        256,
+        1_048_576,
+        1024,
+        automatic="What the model was made for, at most 8,192",
+    ),
+    Setting(
+        "model.threads",
+        None,
+        Kind.OPTIONAL_INTEGER,
+        "Model",
+        "Processor threads",
+        "How many cores work on an answer. Automatic leaves one core free for the window.",
+        1,
+        512,
+        automatic="Automatic",
+    ),
+    Setting(
+        "model.gpu_layers",
+        None,
+        Kind.OPTIONAL_INTEGER,
+        "Model",
+        "Layers on the graphics card",
+        "How much of the model runs on the graphics card. 0 keeps it all on the processor.",
+        0,
+        10_000,
+        automatic="As many as fit",
+    ),
+    Setting(
+        "appearance.theme",
+        "system",
+        Kind.CHOICE,
+        "Appearance",
+        "Theme",
+        "Light, dark, or what the rest of the desktop uses.",
+        choices=(("system", "Like the desktop"), ("light", "Light"), ("dark", "Dark")),
+    ),
+    Setting(
+        "appearance.text_percent",
+        100,
+        Kind.INTEGER,
+        "Appearance",
+        "Text size",
+        "In percent of the normal size.",
+        80,
+        200,
+        10,
+    ),
+    Setting(
+        "composer.enter_sends",
+        True,
+        Kind.SWITCH,
+        "Composer",
+        "Enter sends the message",
+        "Shift+Enter then makes a new line. Switched off, Enter makes a new line and Ctrl+Enter sends.",
+    ),
+    Setting("model.opened_files", [], Kind.FILES, policy_may_lock=False),
+    Setting("model.current", "", Kind.TEXT, policy_may_lock=False),
+)
+
+DECLARED: Mapping[str, Setting] = {setting.key: setting for setting in SETTINGS}
+
+
+@dataclass
+class Settings:
+    """The settings of one person. `managed` values win over the person's and can't be changed."""
+
+    path: Path
+    managed: Mapping[str, Any] = field(default_factory=dict)
+    put_aside: Path | None = None  # where an unreadable settings file was kept
+    _values: dict[str, Any] = field(default_factory=dict)
+
+    def load(self) -> None:
+        """Read the file. An unreadable one is kept aside under another name and the defaults apply."""
+        try:
+            self._values = read_json(self.path)
+        except (OSError, ValueError):
+            self._keep_aside()
+
+    def _keep_aside(self) -> None:
+        aside = self.path.with_name(
+            f"settings.unreadable-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.json"
+        )
+        try:
+            self.path.rename(aside)
+        except OSError as error:
+            log.info("the unreadable settings file could not be renamed: %s", error)
+        else:
+            self.put_aside = aside
+
+    def get(self, key: str) -> Any:
+        """The value in force: managed, else the person's when it is valid, else the default."""
+        setting = DECLARED[key]
+        for values in (self.managed, self._values):
+            if key in values and not setting.problem(values[key]):
+                return values[key]
+        return setting.default
+
+    def set(self, key: str, value: Any) -> str:
+        """Take and save a value. Returns why it was refused, or an empty string.
+
+        Raises OSError when the file can't be written; the value is in force for this run all the same.
+        """
+        if key in self.managed:
+            return tr("This setting is managed by your organisation.")
+        if problem := DECLARED[key].problem(value):
+            return problem
+        self._values[key] = value
+        self._save()
+        return ""
+
+    def reset(self, key: str) -> None:
+        """Back to the default. Raises OSError when the file can't be written."""
+        if self._values.pop(key, None) is not None:
+            self._save()
+
+    def _save(self) -> None:
+        write_json(self.path, self._values)
+
+    def sampling(self) -> Sampling:
+        return Sampling(
+            temperature=float(self.get("sampling.temperature")),
+            top_k=self.get("sampling.top_k"),
+            top_p=float(self.get("sampling.top_p")),
+            min_p=float(self.get("sampling.min_p")),
+            repeat_penalty=float(self.get("sampling.repeat_penalty")),
+            seed=self.get("sampling.seed"),
+        )
+
+    def load_options(self) -> LoadOptions:
+        return LoadOptions(
+            context_tokens=self.get("model.context_tokens"),
+            threads=self.get("model.threads"),
+            gpu_layers=self.get("model.gpu_layers"),
+        )

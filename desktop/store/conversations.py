@@ -1,0 +1,96 @@
+"""Conversations: the list, their titles, the trash. Functions on a connection, in the caller's transaction.
+
+A conversation is made with its first message (`messages.add_turn`), so an empty one never exists.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+from desktop.store.records import Conversation
+from desktop.store.text import storable
+
+_COLUMNS = "id, title, created_at, updated_at, trashed_at, head_id"
+_TITLE_LENGTH = 60  # characters
+
+
+def conversation(connection: sqlite3.Connection, conversation_id: int) -> Conversation:
+    """Raises LookupError when there is none with this id."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM conversation WHERE id = ?", (conversation_id,)
+    ).fetchone()
+    if row is None:
+        raise LookupError(f"no conversation {conversation_id}")
+    return Conversation(*row)
+
+
+def conversations(connection: sqlite3.Connection) -> list[Conversation]:
+    """All that are not in the trash; the one with the newest message first."""
+    return _listed(connection, "trashed_at IS NULL", "updated_at")
+
+
+def trashed_conversations(connection: sqlite3.Connection) -> list[Conversation]:
+    """The trash, trashed last first."""
+    return _listed(connection, "trashed_at NOTNULL", "trashed_at")
+
+
+def _listed(connection: sqlite3.Connection, which: str, newest_by: str) -> list[Conversation]:
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM conversation WHERE {which} ORDER BY {newest_by} DESC, id DESC"
+    )
+    return [Conversation(*row) for row in rows]
+
+
+def create_conversation(connection: sqlite3.Connection, title: str, now: float) -> int:
+    """The id of a new conversation. The caller adds its first message in the same transaction."""
+    created = connection.execute(
+        "INSERT INTO conversation (title, created_at, updated_at) VALUES (?, ?, ?)",
+        (title, now, now),
+    )
+    assert created.lastrowid is not None
+    return created.lastrowid
+
+
+def rename(connection: sqlite3.Connection, conversation_id: int, title: str) -> Conversation:
+    """Give it another title; its place in the list stays."""
+    connection.execute(
+        "UPDATE conversation SET title = ? WHERE id = ?",
+        (storable(title), conversation_id),
+    )
+    return conversation(connection, conversation_id)
+
+
+def trash(connection: sqlite3.Connection, conversation_id: int) -> Conversation:
+    """Put it into the trash. Nothing of it is deleted."""
+    connection.execute(
+        "UPDATE conversation SET trashed_at = ? WHERE id = ?",
+        (time.time(), conversation_id),
+    )
+    return conversation(connection, conversation_id)
+
+
+def restore(connection: sqlite3.Connection, conversation_id: int) -> Conversation:
+    """Take it out of the trash, to where it was in the list."""
+    connection.execute("UPDATE conversation SET trashed_at = NULL WHERE id = ?", (conversation_id,))
+    return conversation(connection, conversation_id)
+
+
+def purge_trash(connection: sqlite3.Connection, trashed_before: float) -> int:
+    """Delete for good what went into the trash before this time (seconds since 1970). Returns how many."""
+    deleted = connection.execute("DELETE FROM conversation WHERE trashed_at < ?", (trashed_before,)).rowcount
+    if deleted:
+        # The index keeps deleted words in older parts of itself until it is merged into one.
+        for index in ("message_search", "conversation_search"):
+            connection.execute(f"INSERT INTO {index} ({index}) VALUES ('optimize')")
+    return deleted
+
+
+def title_from(text: str) -> str:
+    """A title out of a question's first words, on one line."""
+    words = " ".join(text[: _TITLE_LENGTH * 4].split())
+    if len(words) <= _TITLE_LENGTH:
+        return words
+    cut = words[:_TITLE_LENGTH]
+    at_a_word = cut.rpartition(" ")[0]
+    return (at_a_word or cut).rstrip(" ,;:.-") + "…"

@@ -1,0 +1,378 @@
+"""The open conversation: what is on screen, what the person does with it, and the answer under way.
+
+One answer runs at a time. It belongs to the conversation it was asked in and goes on when another is opened;
+coming back shows it as far as it is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, assert_never
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from desktop.bridge import Bridge, Job
+from desktop.chat.session import Ask, Ended, NotStored, Session, SessionEvent, Started
+from desktop.i18n import tr
+from desktop.settings import Settings
+from desktop.store.faults import StoreFault
+from desktop.store.records import Message
+from desktop.store.store import Store
+from desktop.viewmodels.conversations import ConversationsViewModel
+from desktop.viewmodels.entries import entry_of
+from desktop.viewmodels.models import ModelsViewModel
+from desktop.viewmodels.notice import Notice
+from desktop.viewmodels.progress import AnswerProgress
+from desktop.viewmodels.transcript import Entry, TranscriptModel
+from desktop.words import store_fault
+from providers.events import (
+    Finished,
+    LoadProgress,
+    ModelReady,
+    PromptProgress,
+    ReasoningDelta,
+    TextDelta,
+    ToolCall,
+    Usage,
+)
+
+
+class ChatState(StrEnum):
+    """What the model is doing for this window."""
+
+    IDLE = "idle"
+    LOADING = "loading"
+    READING = "reading"
+    ANSWERING = "answering"
+    STOPPING = "stopping"
+
+
+@dataclass(slots=True)
+class _Live:
+    """The answer under way. `entry` is None until the store has taken the question."""
+
+    ask: Ask
+    job: Job | None = None
+    conversation_id: int | None = None
+    question: Entry | None = None
+    entry: Entry | None = None
+
+
+class ChatViewModel(QObject):
+    """What the transcript and the composer bind to."""
+
+    state_changed = Signal()
+    draft_replaced = Signal()
+    notice = Signal(object)
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        store: Store,
+        session: Session,
+        conversations: ConversationsViewModel,
+        models: ModelsViewModel,
+        settings: Settings,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._bridge = bridge
+        self._store = store
+        self._session = session
+        self._conversations = conversations
+        self._models = models
+        self._settings = settings
+        self._live: _Live | None = None
+        self._opening: Job | None = None
+        self._only_here: dict[int, Entry] = {}  # ended answers that the disk has refused so far
+        self.transcript = TranscriptModel(self)
+        self.state = ChatState.IDLE
+        self.progress: float | None = None
+        self.status_text = ""
+        self.draft = ""
+        self._answer_progress = AnswerProgress()
+        self._calm = QTimer(self, interval=250)
+        self._calm.timeout.connect(self._show_progress)
+        self._save_draft = QTimer(self, singleShot=True, interval=400)
+        self._save_draft.timeout.connect(self.store_draft)
+        self._draft_of: int | None = None
+        self._shown_once = False
+        conversations.opened.connect(self._open_current)
+
+    # ---- what a person does
+
+    @property
+    def can_send(self) -> bool:
+        return self._live is None
+
+    def send(self, text: str) -> bool:
+        """Ask. False when it can't be done now; the text then stays in the composer."""
+        if not text.strip() or not self.can_send:
+            return False
+        entries = self.transcript.entries
+        ask = self._ask(
+            text=text,
+            conversation_id=self._conversations.current_id,
+            parent_id=entries[-1].message_id if entries else None,
+        )
+        self._start(ask)
+        return True
+
+    def regenerate(self, message_id: int) -> None:
+        """Answer the same question again; the answer before stays as a branch."""
+        row = self.transcript.row_of(message_id)
+        if row is None or row == 0 or not self.can_send:
+            return
+        self._start(self._ask(answer_to=self.transcript.entries[row - 1].message_id))
+
+    def edit(self, message_id: int, text: str) -> None:
+        """Ask differently from this question on; what was there stays as a branch."""
+        row = self.transcript.row_of(message_id)
+        if row is None or not text.strip() or not self.can_send:
+            return
+        parent = self.transcript.entries[row - 1].message_id if row else None
+        self._start(self._ask(text=text, conversation_id=self._conversations.current_id, parent_id=parent))
+
+    def show_branch(self, message_id: int, branch: int) -> None:
+        """Show alternative number `branch` (from 1) of this message and what follows it."""
+        if self.can_send:
+            self._run(self._store.switch_branch(message_id, branch), lambda _: self._open_current())
+
+    def stop(self) -> None:
+        """Stop the answer. What there is of it stays."""
+        if self._live is not None and self._live.job is not None:
+            self._live.job.cancel()
+            self._set_state(ChatState.STOPPING)
+
+    def set_draft(self, text: str) -> None:
+        if text != self.draft:
+            self.draft = text
+            self._save_draft.start()
+
+    def last_answer(self) -> str:
+        """The Markdown of the newest answer; empty when there is none."""
+        answers = (entry.text for entry in reversed(self.transcript.entries) if entry.role == "assistant")
+        return next(answers, "")
+
+    def conversation_as_markdown(self) -> str:
+        names = {"user": tr("You"), "assistant": tr("Answer")}
+        return "\n\n".join(
+            f"**{names.get(entry.role, entry.role)}**\n\n{entry.text}" for entry in self.transcript.entries
+        )
+
+    # ---- opening a conversation
+
+    def _open_current(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
+        if self._shown_once:
+            self.store_draft()
+        conversation_id = self._conversations.current_id
+        self._draft_of = conversation_id
+        self._opening = self._run(self._read(conversation_id), self._show)
+
+    async def _read(self, conversation_id: int | None) -> tuple[int | None, list[Entry], str]:
+        messages = [] if conversation_id is None else await self._store.path(conversation_id)
+        draft = await self._store.get_draft(conversation_id)
+        return conversation_id, [entry_of(message) for message in messages], draft
+
+    def _show(self, read: tuple[int | None, list[Entry], str]) -> None:
+        conversation_id, entries, draft = read
+        if conversation_id != self._conversations.current_id:
+            return
+        newer = dict(self._only_here)
+        if self._live is not None and self._live.entry is not None:
+            newer[self._live.entry.message_id] = self._live.entry
+        self.transcript.reset([newer.get(entry.message_id, entry) for entry in entries])
+        typed_before_it_was_read = self.draft and not self._shown_once
+        self._shown_once = True
+        if not typed_before_it_was_read:
+            self._replace_draft(draft)
+
+    def _replace_draft(self, draft: str) -> None:
+        self.draft = draft
+        self.draft_replaced.emit()
+
+    def store_draft(self) -> None:
+        """Write the draft now, if it waits to be written."""
+        if self._save_draft.isActive():
+            self._save_draft.stop()
+            self._run(self._store.set_draft(self._draft_of, self.draft))
+
+    # ---- an answer
+
+    def _ask(
+        self,
+        text: str = "",
+        conversation_id: int | None = None,
+        parent_id: int | None = None,
+        answer_to: int | None = None,
+    ) -> Ask:
+        return Ask(
+            system_prompt=self._settings.get("chat.system_prompt"),
+            sampling=self._settings.sampling(),
+            max_tokens=self._settings.get("sampling.max_tokens"),
+            conversation_id=conversation_id,
+            parent_id=parent_id,
+            text=text,
+            answer_to=answer_to,
+        )
+
+    def _start(self, ask: Ask) -> None:
+        self._save_draft.stop()
+        self.draft = ""
+        live = self._live = _Live(ask)
+        self._answer_progress = AnswerProgress()
+        self._set_state(ChatState.READING)
+        live.job = self._bridge.submit(self._turn(ask), self._turn_over, self._not_accepted)
+
+    async def _turn(self, ask: Ask) -> None:
+        provider = await self._models.provider()
+        if provider is not None:
+            await self._session.run_turn(ask, provider, lambda event: self._bridge.deliver(self._take, event))
+
+    def _turn_over(self, _: None) -> None:
+        """The turn's task has ended; when there was no model to ask, nothing was stored."""
+        if self._live is not None and self._live.entry is None:
+            self._give_back(Notice(tr("There is no model to answer. Open a model file first.")))
+        self._live = None
+        self._set_state(ChatState.IDLE)
+
+    def _not_accepted(self, error: Exception) -> None:
+        accepted = self._live is not None and self._live.entry is not None
+        if isinstance(error, StoreFault) and not accepted:
+            self._give_back(Notice.of(store_fault(error)))
+        self._live = None
+        self._set_state(ChatState.IDLE)
+        if not isinstance(error, StoreFault):
+            raise error
+
+    def _give_back(self, notice: Notice) -> None:
+        """The question was not stored: back into the composer with it."""
+        if self._live is not None and self._live.ask.text:
+            self._replace_draft(self._live.ask.text)
+        self.notice.emit(notice)
+
+    def _take(self, event: SessionEvent) -> None:
+        self._answer_progress.take(event)
+        match event:
+            case Started():
+                self._started(event)
+            case TextDelta(text):
+                self._add(text, "")
+                self._set_state(ChatState.ANSWERING)
+            case ReasoningDelta(text):
+                self._add("", text)
+                self._set_state(ChatState.ANSWERING)
+            case LoadProgress() | ModelReady():
+                self._models.take(event)
+                self._set_state(ChatState.LOADING if isinstance(event, LoadProgress) else ChatState.READING)
+            case PromptProgress():
+                self._set_state(ChatState.READING)
+            case NotStored(fault):
+                self.notice.emit(Notice.of(store_fault(fault)))
+            case Ended(answer, stored):
+                self._ended(answer, stored)
+            case Usage() | Finished() | ToolCall():
+                pass
+            case _:
+                assert_never(event)
+
+    def _started(self, event: Started) -> None:
+        live = self._live
+        if live is None:
+            return
+        asked_here = (
+            live.ask.conversation_id == self._conversations.current_id or live.ask.answer_to is not None
+        )
+        live.conversation_id = event.conversation.id
+        live.question = entry_of(event.question)
+        live.entry = entry_of(event.answer)
+        if live.ask.conversation_id is None and live.ask.answer_to is None and asked_here:
+            self._draft_of = event.conversation.id
+            self._conversations.became(event.conversation)
+        self._conversations.refresh()
+        if event.conversation.id == self._conversations.current_id:
+            self._put_on_screen(live.question, live.entry)
+
+    def _put_on_screen(self, question: Entry, answer: Entry) -> None:
+        """Question and answer take the place of what followed their common parent."""
+        entries = self.transcript.entries
+        row = self.transcript.row_of(question.message_id)
+        if row is not None:
+            keep = row + 1
+        elif self._live is not None and self._live.ask.parent_id is not None:
+            parent_row = self.transcript.row_of(self._live.ask.parent_id)
+            keep = len(entries) if parent_row is None else parent_row + 1
+        else:
+            keep = 0
+        if keep < len(entries):
+            self.transcript.truncate(keep)
+        if row is None:
+            self.transcript.append(question)
+        self.transcript.append(answer)
+
+    def _add(self, text: str, reasoning: str) -> None:
+        live = self._live
+        if live is None or live.entry is None:
+            return
+        row = self._live_row()
+        if row is None:
+            live.entry = replace(
+                live.entry, text=live.entry.text + text, reasoning=live.entry.reasoning + reasoning
+            )
+            return
+        if reasoning:
+            self.transcript.add_reasoning(row, reasoning)
+        if text:
+            self.transcript.add_text(row, text)
+        live.entry = self.transcript.entries[row]
+
+    def _live_row(self) -> int | None:
+        """Where the answer under way stands on screen, if it does."""
+        live = self._live
+        if live is None or live.entry is None or live.conversation_id != self._conversations.current_id:
+            return None
+        return self.transcript.row_of(live.entry.message_id)
+
+    def _ended(self, answer: Message, stored: bool) -> None:
+        entry = entry_of(answer)
+        if not stored:
+            self._only_here[answer.id] = entry
+        row = self._live_row()
+        if row is not None:
+            self.transcript.replace(row, entry)
+        self._show_progress()
+        self._conversations.refresh()
+
+    # ---- state
+
+    def _set_state(self, state: ChatState) -> None:
+        if state is ChatState.ANSWERING and self.state is ChatState.STOPPING:
+            return
+        if state is self.state:
+            return
+        self.state = state
+        if state is ChatState.IDLE:
+            self._calm.stop()
+        else:
+            self._calm.start()
+        self._show_progress()
+
+    def _show_progress(self) -> None:
+        self.progress = self._answer_progress.fraction if self.state is not ChatState.IDLE else None
+        self.status_text = self._answer_progress.words(time.monotonic())
+        if self.state is ChatState.STOPPING:
+            self.status_text = tr("Stopping…")
+        self.state_changed.emit()
+
+    def _run(self, work: Coroutine[Any, Any, Any], then: Any = None) -> Job:
+        return self._bridge.submit(work, then, self._store_failed)
+
+    def _store_failed(self, error: Exception) -> None:
+        if not isinstance(error, StoreFault):
+            raise error
+        self.notice.emit(Notice.of(store_fault(error)))

@@ -1,0 +1,153 @@
+"""The list of conversations: which there are, which one is open, and the trash with its undo."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop.bridge import Bridge
+from desktop.i18n import tr
+from desktop.store.faults import StoreFault
+from desktop.store.records import Conversation
+from desktop.store.store import Store
+from desktop.viewmodels.notice import Notice
+from desktop.words import store_fault
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationItem:
+    """One line of the list. `updated_at`: seconds since 1970, UTC."""
+
+    id: int
+    title: str
+    updated_at: float
+
+
+class ConversationsViewModel(QObject):
+    """Newest first, without the trash. `current_id` None is the new conversation that has no message yet."""
+
+    changed = Signal()
+    opened = Signal()  # another conversation is current
+    notice = Signal(object)
+
+    def __init__(self, bridge: Bridge, store: Store, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._bridge = bridge
+        self._store = store
+        self._trashed: ConversationItem | None = None
+        self.items: tuple[ConversationItem, ...] = ()
+        self.current_id: int | None = None
+
+    @property
+    def can_undo(self) -> bool:
+        return self._trashed is not None
+
+    @property
+    def undo_text(self) -> str:
+        return tr("“{title}” is in the trash.", title=self._trashed.title) if self._trashed else ""
+
+    @property
+    def current_title(self) -> str:
+        item = self._item(self.current_id)
+        return item.title if item else ""
+
+    def begin(self, remembered: int | None) -> None:
+        """Read the list for the first time and open the conversation that was open last, if it is still there."""
+
+        def taken(conversations: list[Conversation]) -> None:
+            self._take(conversations)
+            if self.current_id is None and self._item(remembered) is not None:
+                self._show(remembered)
+            else:
+                self.opened.emit()
+
+        self._bridge.submit(self._store.conversations(), taken, self._failed)
+
+    def refresh(self) -> None:
+        """Read the list again."""
+        self._bridge.submit(self._store.conversations(), self._take, self._failed)
+
+    def _take(self, conversations: list[Conversation]) -> None:
+        self.items = tuple(ConversationItem(c.id, c.title, c.updated_at) for c in conversations)
+        self.changed.emit()
+
+    def new(self) -> None:
+        """Show the empty page. Nothing is stored until the first message."""
+        self._show(None)
+
+    def open(self, conversation_id: int) -> None:
+        self._show(conversation_id)
+
+    def _show(self, conversation_id: int | None) -> None:
+        if conversation_id == self.current_id:
+            return
+        self.current_id = conversation_id
+        self.changed.emit()
+        self.opened.emit()
+
+    def became(self, conversation: Conversation) -> None:
+        """The conversation on screen was just stored for the first time, under this id."""
+        self.current_id = conversation.id
+        item = ConversationItem(conversation.id, conversation.title, conversation.updated_at)
+        self.items = (item, *(other for other in self.items if other.id != item.id))
+        self.changed.emit()
+
+    def open_next(self) -> None:
+        """The one below in the list."""
+        self._step(+1)
+
+    def open_previous(self) -> None:
+        """The one above in the list; above the first stands the new conversation."""
+        self._step(-1)
+
+    def _step(self, by: int) -> None:
+        places = [None, *(item.id for item in self.items)]
+        here = places.index(self.current_id) if self.current_id in places else 0
+        self._show(places[max(0, min(len(places) - 1, here + by))])
+
+    def rename(self, conversation_id: int, title: str) -> None:
+        if title.strip():
+            self._change(self._store.rename(conversation_id, title.strip()))
+
+    def delete(self, conversation_id: int) -> None:
+        """Into the trash. If it was open, its neighbour in the list opens."""
+        item = self._item(conversation_id)
+        if item is None:
+            return
+        self._trashed = item
+        left = [other for other in self.items if other.id != conversation_id]
+        place = self.items.index(item)
+        self.items = tuple(left)
+        if conversation_id == self.current_id:
+            self._show(left[min(place, len(left) - 1)].id if left else None)
+        self._change(self._store.trash(conversation_id))
+
+    def undo_delete(self) -> None:
+        """Take the conversation deleted last out of the trash and open it."""
+        if self._trashed is None:
+            return
+        item, self._trashed = self._trashed, None
+        self._change(self._store.restore(item.id), and_open=item.id)
+
+    def _change(self, work: Coroutine[Any, Any, Any], and_open: int | None = None) -> None:
+        def done(_: object) -> None:
+            self.refresh()
+            if and_open is not None:
+                self._show(and_open)
+
+        def failed(error: Exception) -> None:
+            self.refresh()
+            self._failed(error)
+
+        self._bridge.submit(work, done, failed)
+
+    def _failed(self, error: Exception) -> None:
+        if not isinstance(error, StoreFault):
+            raise error
+        self.notice.emit(Notice.of(store_fault(error)))
+
+    def _item(self, conversation_id: int | None) -> ConversationItem | None:
+        return next((item for item in self.items if item.id == conversation_id), None)

@@ -1,0 +1,72 @@
+"""From a stored message to the entry on screen: its texts as they are, everything else in words."""
+
+from __future__ import annotations
+
+from desktop.i18n import tr
+from desktop.store.records import Message, Status
+from desktop.viewmodels.transcript import Entry
+from desktop.words import model_fault
+from models.runtime.protocol import Fault, StopReason
+
+
+def entry_of(message: Message) -> Entry:
+    problem, detail = _problem(message)
+    return Entry(
+        message_id=message.id,
+        role=message.role,
+        text=message.text,
+        reasoning=message.reasoning,
+        reasoning_seconds=message.reasoning_ms / 1000,
+        status=message.status.value,
+        problem=problem,
+        problem_detail=detail,
+        footnote=_footnote(message),
+        branch=message.branch,
+        branches=message.branches,
+    )
+
+
+def _problem(message: Message) -> tuple[str, str]:
+    """What the person should know about this answer, and its technical detail."""
+    if message.status is Status.FAILED:
+        fault = Fault(message.fault) if message.fault in set(Fault) else Fault.GENERATION_FAILED
+        sentence = model_fault(fault, message.fault_detail, message.fault_facts, message.model)
+        return sentence.text, sentence.detail
+    if message.status is Status.INTERRUPTED:
+        return tr("Alcove was closed while this was being written. What had arrived is here."), ""
+    if message.status is Status.STOPPED and not message.text:
+        return tr("Stopped before the first word."), ""
+    if message.stop_reason == StopReason.CONTEXT_FULL:
+        return tr(
+            "The model's context is full, so the answer ends here. Ask it to continue, or give it more context."
+        ), ""
+    if message.stop_reason == StopReason.LENGTH:
+        return tr("This is the longest answer that the settings allow. Ask to continue for the rest."), ""
+    if message.omitted_turns == 1:
+        return tr(
+            "The conversation is longer than the model's context: its oldest message was not used here."
+        ), ""
+    if message.omitted_turns > 1:
+        text = tr(
+            "The conversation is longer than the model's context: its {count} oldest messages were not used here.",
+            count=message.omitted_turns,
+        )
+        return text, ""
+    return "", ""
+
+
+def _footnote(message: Message) -> str:
+    """Model, time, tokens and place, for the small line under a finished answer."""
+    if message.role != "assistant" or message.status is Status.STREAMING:
+        return ""
+    parts = [message.model]
+    seconds = (message.first_token_ms + message.generate_ms) / 1000
+    if message.generated_tokens:
+        parts.append(tr("{seconds} s", seconds=f"{seconds:.1f}"))
+        parts.append(tr("{count} tokens", count=f"{message.generated_tokens:,}"))
+        if message.generate_ms > 0:
+            rate = message.generated_tokens / message.generate_ms * 1000
+            parts.append(tr("{rate} tokens/s", rate=f"{rate:.0f}"))
+    if message.status is Status.STOPPED:
+        parts.append(tr("stopped"))
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,229 @@
+"""The models to choose from, the one in use, and what its chip says."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from desktop.bridge import Bridge, Job
+from desktop.chat.shelf import Loadable, Shelf
+from desktop.i18n import tr
+from desktop.settings import Settings
+from desktop.viewmodels.notice import Notice
+from desktop.words import gigabytes, model_fault
+from models.runtime.protocol import ModelCard, Placement
+from models.starter import starter_path
+from providers.errors import ProviderError
+from providers.events import LoadProgress, ModelReady
+
+Inspect = Callable[[Path], Awaitable[ModelCard]]
+"""Read a file's header in a locked process. Raises `ProviderError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelItem:
+    """One line of the picker. `missing`: the file is not there now."""
+
+    path: str
+    name: str
+    detail: str
+    remark: str
+    missing: bool
+
+
+class ModelsViewModel(QObject):
+    """The starter model and the files the person opened. A model loads in the background once chosen."""
+
+    changed = Signal()
+    notice = Signal(object)
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        shelf: Shelf,
+        inspect: Inspect,
+        settings: Settings,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._bridge = bridge
+        self._shelf = shelf
+        self._inspect = inspect
+        self._settings = settings
+        self._cards: dict[str, ModelCard] = {}
+        self._placement: Placement | None = None
+        self._loading_job: Job | None = None
+        self._starter = starter_path()
+        self.loading: float | None = None
+        self._reload_later = QTimer(self, singleShot=True, interval=800)
+        self._reload_later.timeout.connect(self.load)
+
+    # ---- what there is
+
+    @property
+    def current_path(self) -> Path | None:
+        chosen = self._settings.get("model.current")
+        return Path(chosen) if chosen else self._starter
+
+    @property
+    def items(self) -> tuple[ModelItem, ...]:
+        paths = [self._starter, *map(Path, self._settings.get("model.opened_files"))]
+        return tuple(self._item(path) for path in dict.fromkeys(paths) if path is not None)
+
+    @property
+    def current(self) -> ModelItem | None:
+        path = self.current_path
+        return self._item(path) if path is not None else None
+
+    def _item(self, path: Path) -> ModelItem:
+        card = self._cards.get(str(path))
+        missing = not path.exists()
+        remark = tr("Small, for trying things out.") if path == self._starter else ""
+        if missing:
+            remark = tr("The file is not there now.")
+        return ModelItem(str(path), _name(path, card), _detail(path, card, missing), remark, missing)
+
+    # ---- the chip
+
+    @property
+    def chip_text(self) -> str:
+        item = self.current
+        if item is None:
+            return tr("On this device · no model")
+        if self._placement is None:
+            return tr("On this device · {model}", model=item.name)
+        return tr(
+            "On this device · {model} · {device}",
+            model=item.name,
+            device=tr("GPU") if self._placement.on_gpu else tr("CPU"),
+        )
+
+    @property
+    def chip_tooltip(self) -> str:
+        placement = self._placement
+        if placement is None:
+            return tr("Choose a model")
+        lines = [
+            tr("Runs on {device}.", device=placement.device),
+            tr(placement.reason) if placement.reason else "",
+            tr(
+                "{threads} threads for answering, {prompt_threads} for reading; room for {context} tokens.",
+                threads=placement.threads,
+                prompt_threads=placement.prompt_threads,
+                context=f"{placement.context_tokens:,}",
+            ),
+        ]
+        return "\n".join(line for line in lines if line)
+
+    # ---- what a person does
+
+    def choose(self, path: str) -> None:
+        """Use this model from now on; the conversation stays."""
+        self._settings.set("model.current", "" if Path(path) == self._starter else path)
+        self._placement = None
+        self.load()
+
+    def open_file(self, path: str) -> None:
+        """Add a file from disk to the list and use it, if it is a model."""
+
+        def readable(card: ModelCard) -> None:
+            self._cards[path] = card
+            opened = [other for other in self._settings.get("model.opened_files") if other != path]
+            self._settings.set("model.opened_files", [path, *opened][:50])
+            self.choose(path)
+
+        self._bridge.submit(_awaiting(self._inspect(Path(path))), readable, lambda e: self._refused(path, e))
+
+    def forget(self, path: str) -> None:
+        """Take an opened file off the list. The file itself stays."""
+        opened = [other for other in self._settings.get("model.opened_files") if other != path]
+        self._settings.set("model.opened_files", opened)
+        if self._settings.get("model.current") == path:
+            self.choose(str(self._starter))
+        self.changed.emit()
+
+    def cancel_loading(self) -> None:
+        if self._loading_job is not None:
+            self._loading_job.cancel()
+            self._loading_job = None
+            self._set_loading(None)
+
+    # ---- loading
+
+    def options_changed(self) -> None:
+        """A setting that needs the model loaded anew was changed: do it once the person stops changing it."""
+        self._reload_later.start()
+
+    def load(self) -> None:
+        """Load the chosen model in the background. Does nothing when it is loaded."""
+        path = self.current_path
+        self.cancel_loading()
+        if path is None:
+            self.notice.emit(Notice(tr("The starter model is missing. Open a model file to begin.")))
+            return
+        self._set_loading(0.0)
+        self._loading_job = self._bridge.submit(
+            self._load(path), self._loaded, lambda error: self._refused(str(path), error)
+        )
+
+    async def _load(self, path: Path) -> Loadable:
+        model = await self._shelf.take(path, self._settings.load_options())
+        async with aclosing(model.load()) as events:
+            async for event in events:
+                self._bridge.deliver(self.take, event)
+        return model
+
+    def take(self, event: LoadProgress | ModelReady) -> None:
+        """News of a load, also of one that an answer started."""
+        match event:
+            case LoadProgress(fraction):
+                self._set_loading(fraction)
+            case ModelReady(placement):
+                self._placement = placement
+                self._set_loading(None)
+
+    def _loaded(self, model: Loadable) -> None:
+        self._loading_job = None
+        if model.card is not None:
+            self._cards[model.card.path] = model.card
+        self._placement = model.placement
+        self._set_loading(None)
+
+    def _refused(self, path: str, error: Exception) -> None:
+        self._loading_job = None
+        self._placement = None
+        self._set_loading(None)
+        if not isinstance(error, ProviderError):
+            raise error
+        sentence = model_fault(error.kind, error.detail, error.facts, path)
+        self.notice.emit(Notice.of(sentence))
+
+    def _set_loading(self, fraction: float | None) -> None:
+        self.loading = fraction
+        self.changed.emit()
+
+    async def provider(self) -> Loadable | None:
+        """The model that answers now, for a turn. Runs on core."""
+        path = self.current_path
+        return None if path is None else await self._shelf.take(path, self._settings.load_options())
+
+
+async def _awaiting(card: Awaitable[ModelCard]) -> ModelCard:
+    return await card
+
+
+def _name(path: Path, card: ModelCard | None) -> str:
+    if card is None or not card.name:
+        return path.stem.replace(".", " ")
+    return f"{card.name} {card.quantization}".strip()
+
+
+def _detail(path: Path, card: ModelCard | None, missing: bool) -> str:
+    if card is None:
+        return "" if missing else gigabytes(path.stat().st_size)
+    parts = (card.size_label, card.quantization, gigabytes(card.file_bytes), card.licence)
+    return " · ".join(part for part in parts if part)

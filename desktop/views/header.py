@@ -1,0 +1,110 @@
+"""The line above the conversation: the sidebar's switch, the title, and the two chips."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
+
+from desktop.i18n import tr
+from desktop.viewmodels.conversations import ConversationsViewModel
+from desktop.viewmodels.models import ModelsViewModel
+from desktop.viewmodels.network import NetworkViewModel
+from desktop.views.chips import Chip, Shape
+from desktop.views.theme import Theme
+from desktop.views.widgets import ElidedText, Hairline, describe, icon_button
+
+_NARROW_PX = 640  # below this the model's chip gets a line of its own
+
+
+class Header(QWidget):
+    """Signals say what was clicked; the window decides what opens."""
+
+    sidebar_toggled = Signal()
+    model_clicked = Signal()
+    network_clicked = Signal()
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self._conversations: ConversationsViewModel | None = None
+        self._models: ModelsViewModel | None = None
+        side = "panel-right" if self.layoutDirection() == Qt.LayoutDirection.RightToLeft else "panel-left"
+        self.toggle = icon_button(
+            theme, side, tr("List of conversations"), tr("Show or hide the list of conversations (Ctrl+B)"),
+            self.sidebar_toggled.emit,
+        )  # fmt: skip
+        self.title = ElidedText(theme, "title")
+        self.title.setMinimumWidth(48)
+        self.model_chip = Chip(theme, Shape.CARD, "cpu", "text_soft")
+        self.network_chip = Chip(theme, Shape.PILL, "shield-check", "success", least=240)
+        self.model_chip.clicked.connect(self.model_clicked)
+        self.network_chip.clicked.connect(self.network_clicked)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        self._grid = QGridLayout()
+        self._grid.setContentsMargins(12, 8, 16, 8)
+        self._grid.setHorizontalSpacing(8)
+        self._grid.setVerticalSpacing(4)
+        self._grid.addWidget(self.toggle, 0, 0)
+        self._grid.addWidget(self.title, 0, 1)
+        self._grid.addWidget(self.network_chip, 0, 3)
+        self._grid.setColumnStretch(1, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(self._grid)
+        column.addWidget(Hairline(self._theme))
+        self._narrow: bool | None = None
+        self._place_model_chip(False)
+
+    def _place_model_chip(self, narrow: bool) -> None:
+        """Beside the other chip, or on a line of its own where room is scarce: both are always readable."""
+        if narrow == self._narrow:
+            return
+        self._narrow = narrow
+        self._grid.removeWidget(self.model_chip)
+        if narrow:
+            self._grid.addWidget(self.model_chip, 1, 0, 1, 4, Qt.AlignmentFlag.AlignRight)
+        else:
+            self._grid.addWidget(self.model_chip, 0, 2)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_model_chip(self.width() < self._theme.scaled(_NARROW_PX))
+
+    # ---- binding
+
+    def bind(
+        self, conversations: ConversationsViewModel, models: ModelsViewModel, network: NetworkViewModel
+    ) -> None:
+        self._conversations, self._models = conversations, models
+        conversations.changed.connect(self._show_title)
+        models.changed.connect(self._show_model)
+        self._show_title()
+        self._show_model()
+        self._show_network(network)
+
+    def _show_title(self) -> None:
+        assert self._conversations is not None
+        title = self._conversations.current_title or tr("New conversation")
+        self.title.setText(title)
+        self.title.setAccessibleName(title)
+
+    def _show_model(self) -> None:
+        assert self._models is not None
+        text = self._models.chip_text
+        if self._models.loading is not None:
+            text = tr("{where} · loading {percent} %", where=text, percent=round(self._models.loading * 100))
+        self.model_chip.show_text(text)
+        self.model_chip.show_progress(self._models.loading)
+        describe(self.model_chip, text, self._models.chip_tooltip, tip=True)
+
+    def _show_network(self, network: NetworkViewModel) -> None:
+        if network.enforced:
+            self.network_chip.show_look(Shape.PILL, "shield-check", "success")
+        else:
+            self.network_chip.show_look(Shape.DASHED_PILL, "shield-alert", "warning")
+        self.network_chip.show_text(network.text)
+        describe(self.network_chip, network.text, network.tooltip, tip=True)

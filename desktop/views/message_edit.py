@@ -1,0 +1,102 @@
+"""The field a message is typed into: plain text only, grows with its lines, and knows which Enter sends."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QEvent, QMimeData, Qt, QUrl, Signal
+from PySide6.QtGui import QInputMethodEvent, QKeyEvent, QKeySequence, QTextOption
+from PySide6.QtWidgets import QFrame, QPlainTextEdit
+
+from desktop.views.commands import IS_ENTER, wants_window
+
+PLAIN = "text/plain"
+_AROUND_PX = 8  # the margin that a text document has around it
+
+
+class MessageEdit(QPlainTextEdit):
+    """`submitted` when a key says send; `model_dropped` with the path of a .gguf that was dropped or pasted here."""
+
+    submitted = Signal()
+    model_dropped = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enter_sends = True
+        self.scrolls = False  # the text is higher than the field may get
+        self._composing = False
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setTabChangesFocus(True)
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def grow(self, at_most: int) -> None:
+        """Take the height of the text, up to `at_most` pixels; beyond that it scrolls."""
+        line = self.fontMetrics().lineSpacing() + _AROUND_PX
+        wanted = self._height_of_text(at_most) if self.toPlainText() else line
+        self.scrolls = wanted > at_most
+        self.setFixedHeight(max(line, min(wanted, at_most)))
+        policy = Qt.ScrollBarPolicy
+        self.setVerticalScrollBarPolicy(
+            policy.ScrollBarAsNeeded if self.scrolls else policy.ScrollBarAlwaysOff
+        )
+
+    def _height_of_text(self, enough: int) -> int:
+        """Pixels that show every line. Stops counting at `enough`: a pasted book is not measured to its end."""
+        height = float(_AROUND_PX)
+        block = self.document().firstBlock()
+        while block.isValid() and height <= enough:
+            height += self.blockBoundingRect(block).height()
+            block = block.next()
+        return math.ceil(height)
+
+    # ---- keys
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            nothing_to_undo = (
+                event.matches(QKeySequence.StandardKey.Undo) and not self.document().isUndoAvailable()
+            )
+            if nothing_to_undo or wants_window(event):
+                event.ignore()
+                return False
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in IS_ENTER and self._sends(event.modifiers()):
+            if not self._composing:
+                self.submitted.emit()
+            return
+        super().keyPressEvent(event)
+
+    def _sends(self, held: Qt.KeyboardModifier) -> bool:
+        held &= ~Qt.KeyboardModifier.KeypadModifier
+        if held == Qt.KeyboardModifier.ControlModifier:
+            return True
+        return self.enter_sends and held == Qt.KeyboardModifier.NoModifier
+
+    def inputMethodEvent(self, event: QInputMethodEvent) -> None:
+        # While an input method shows its own text, Enter takes a candidate; it must not send half a word.
+        self._composing = bool(event.preeditString())
+        super().inputMethodEvent(event)
+
+    # ---- paste and drop
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        return source.hasFormat(PLAIN) or model_path(source.urls()) is not None
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        path = model_path(source.urls())
+        if path is not None:
+            self.model_dropped.emit(path)
+        elif source.hasFormat(PLAIN):
+            self.insertPlainText(source.text())
+
+
+def model_path(urls: list[QUrl]) -> str | None:
+    """The first of these that is a model file on this computer."""
+    for url in urls:
+        if url.isLocalFile() and url.toLocalFile().lower().endswith(".gguf"):
+            return url.toLocalFile()
+    return None

@@ -1,0 +1,177 @@
+"""The panel behind the chip that says where answers come from: choose a model, or open a file from disk."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QProgressBar, QWidget
+
+from desktop.i18n import tr
+from desktop.viewmodels.models import ModelItem, ModelsViewModel
+from desktop.views.commands import readable
+from desktop.views.popover import Popover
+from desktop.views.row_painter import LINE, NOWHERE, TWO_LINES, Line, RowPainter
+from desktop.views.theme import Theme
+from desktop.views.widgets import Text, push_button
+
+_WIDTH = 520
+_MOST_ROWS = 6
+_AROUND_ROWS = 164  # the field above, the words and the buttons below
+
+
+class ModelPicker(Popover):
+    """Bound to the models. `file_wanted` when the person wants to look for a file."""
+
+    file_wanted = Signal()
+
+    def __init__(self, theme: Theme, window: QWidget, models: ModelsViewModel) -> None:
+        super().__init__(theme, window, tr("Models"), tr("Search models"))
+        self._models = models
+        self._rows = _Models(self)
+        self.use(self._rows)
+        self.list.setItemDelegate(RowPainter(theme, self.list))
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.list.customContextMenuRequested.connect(self._show_menu)
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(4)
+        self.progress.setAccessibleName(tr("Loading the model"))
+        self.cancel = push_button(
+            tr("Cancel loading"), "plain", models.cancel_loading, tr("Stop loading the model")
+        )
+        self.note = Text(
+            theme, tr("Models run on this computer. Nothing is sent anywhere."), "soft", wrap=True
+        )
+        self.open_file = push_button(
+            tr("Open a model file…"),
+            "plain",
+            self._want_file,
+            tr("Use a GGUF file from this computer, where it is"),
+        )
+        below = QHBoxLayout()
+        below.addWidget(self.open_file)
+        below.addStretch(1)
+        below.addWidget(self.cancel)
+        self.column.addWidget(self.progress)
+        self.column.addWidget(self.note)
+        self.column.addLayout(below)
+        self.field.textChanged.connect(self._show)
+        self.chosen.connect(self._take)
+        models.changed.connect(self._show)
+
+    def open_below(self, chip: QWidget) -> None:
+        """Come up under the chip, inside the window."""
+        window = self.window()
+        width = min(self._theme.scaled(_WIDTH), window.width() - 32)
+        below = chip.mapTo(window, QPoint(0, chip.height() + 6))
+        rows = min(_MOST_ROWS, max(1, len(self._models.items)))
+        height = min(self._theme.scaled(_AROUND_ROWS + rows * TWO_LINES), window.height() - below.y() - 16)
+        start = (
+            below.x()
+            if chip.layoutDirection() == Qt.LayoutDirection.LeftToRight
+            else below.x() + chip.width() - width
+        )
+        left = max(16, min(start, window.width() - width - 16))
+        self.open_at(QRect(left, below.y(), width, height))
+        self._show()
+
+    def _show(self) -> None:
+        if self.isHidden():
+            return
+        current = self._models.current
+        self._rows.show(_fitting(self._models.items, self.field.text()), current.path if current else "")
+        loading = self._models.loading
+        self.progress.setVisible(loading is not None)
+        self.cancel.setVisible(loading is not None)
+        if loading is not None:
+            self.progress.setRange(0, 1000)
+            self.progress.setValue(round(loading * 1000))
+
+    def _take(self, index: QModelIndex) -> None:
+        self._models.choose(self._rows.item(index.row()).path)
+
+    def _want_file(self) -> None:
+        self.dismiss()
+        self.file_wanted.emit()
+
+    # ---- taking an opened file off the list
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Delete and self.list.hasFocus():
+            self._forget(self.list.currentIndex())
+        else:
+            super().keyPressEvent(event)
+
+    def _show_menu(self, at: QPoint) -> None:
+        index = self.list.indexAt(at)
+        if index.isValid():
+            menu = QMenu(self)
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            text = tr("Take off this list (the file stays)") + "\t" + readable("Del")
+            menu.addAction(text, lambda: self._forget(index))
+            menu.popup(self.list.viewport().mapToGlobal(at))
+
+    def _forget(self, index: QModelIndex) -> None:
+        if index.isValid():
+            self._models.forget(self._rows.item(index.row()).path)
+
+
+def ask_for_model_file(parent: QWidget) -> str:
+    """The path of a .gguf that the person picked; empty when they did not."""
+    options = QFileDialog.Option.ReadOnly
+    if sys.platform.startswith("linux"):
+        # The desktops' own dialogs come with plugins that look around on the network; ours stays on this computer.
+        options |= QFileDialog.Option.DontUseNativeDialog
+    path, _ = QFileDialog.getOpenFileName(
+        parent, tr("Open a model file"), str(Path.home()), tr("Model files") + " (*.gguf)", options=options
+    )
+    return path
+
+
+def _fitting(items: tuple[ModelItem, ...], text: str) -> list[ModelItem]:
+    words = text.casefold().split()
+    return [item for item in items if all(word in f"{item.name} {item.detail}".casefold() for word in words)]
+
+
+class _Models(QAbstractListModel):
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._items: list[ModelItem] = []
+        self._current = ""
+
+    def show(self, items: list[ModelItem], current: str) -> None:
+        if (items, current) != (self._items, self._current):
+            self.beginResetModel()
+            self._items, self._current = items, current
+            self.endResetModel()
+
+    def item(self, row: int) -> ModelItem:
+        return self._items[row]
+
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = NOWHERE) -> int:
+        return 0 if parent.isValid() else len(self._items)
+
+    def data(
+        self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        item = self._items[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return item.name
+        if role == Qt.ItemDataRole.AccessibleDescriptionRole:
+            in_use = tr("in use") if item.path == self._current else ""
+            return ", ".join(part for part in (in_use, item.detail, item.remark) if part)
+        if role == LINE:
+            below = " · ".join(part for part in (item.detail, item.remark) if part)
+            icon = "file-warning" if item.missing else "check" if item.path == self._current else "cpu"
+            return Line(item.name, below, icon=icon, soft=item.missing)
+        return None
+
+    def flags(self, index: QModelIndex | QPersistentModelIndex) -> Qt.ItemFlag:
+        usable = Qt.ItemFlag.ItemNeverHasChildren
+        if index.isValid() and not self._items[index.row()].missing:
+            usable |= Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        return usable

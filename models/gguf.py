@@ -1,0 +1,381 @@
+"""Reads the header of a GGUF file: what the model is, without loading it.
+
+Format: ggml's docs/gguf.md (versions 2 and 3, either byte order). The file comes from a stranger, so nothing
+in it is believed: every count and length is checked against a hard limit and against the end of the file,
+long arrays are stepped over, and what is wrong is told as a `RuntimeFault`. Called in the worker only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import mmap
+import os
+import re
+import stat
+import struct
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.runtime.protocol import Fault, ModelCard, RuntimeFault
+
+MAGIC = b"GGUF"
+
+# Far above anything seen in a real file, low enough that reading to the limit takes less than a second.
+_MAX_METADATA = 1 << 16
+_MAX_TENSORS = 1 << 18
+_MAX_NAME_BYTES = 1 << 16
+_MAX_STRING_BYTES = 1 << 30
+_MAX_KEPT_STRING = 1 << 20
+_MAX_STRINGS = 1 << 22
+_MAX_NUMBERS = 1 << 28
+_MAX_KEPT_NUMBERS = 1 << 12
+_MAX_DIMENSIONS = 4
+_MAX_LAYERS = 1 << 12
+_CARD_TEXT = 200
+
+_STRING, _ARRAY = 8, 9
+_SCALARS: dict[int, str] = {
+    0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d",
+}  # fmt: skip
+
+_BLOCKS: dict[int, tuple[str, int, int]] = {
+    0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 6: ("Q5_0", 32, 22),
+    7: ("Q5_1", 32, 24), 8: ("Q8_0", 32, 34), 9: ("Q8_1", 32, 36), 10: ("Q2_K", 256, 84), 11: ("Q3_K", 256, 110),
+    12: ("Q4_K", 256, 144), 13: ("Q5_K", 256, 176), 14: ("Q6_K", 256, 210), 15: ("Q8_K", 256, 292),
+    16: ("IQ2_XXS", 256, 66), 17: ("IQ2_XS", 256, 74), 18: ("IQ3_XXS", 256, 98), 19: ("IQ1_S", 256, 50),
+    20: ("IQ4_NL", 32, 18), 21: ("IQ3_S", 256, 110), 22: ("IQ2_S", 256, 82), 23: ("IQ4_XS", 256, 136),
+    24: ("I8", 1, 1), 25: ("I16", 1, 2), 26: ("I32", 1, 4), 27: ("I64", 1, 8), 28: ("F64", 1, 8),
+    29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2), 34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66),
+    39: ("MXFP4", 32, 17), 40: ("NVFP4", 64, 36), 41: ("Q1_0", 128, 18), 42: ("Q2_0", 64, 18),
+}  # fmt: skip
+"""ggml's tensor types: name, elements in a block, bytes of a block (ggml-common.h of the llama.cpp we build).
+"""
+
+_FILE_TYPES: dict[int, str] = {
+    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S",
+    12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS",
+    20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M",
+    28: "IQ2_S", 29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4",
+    39: "NVFP4", 40: "Q1_0", 41: "Q2_0",
+}  # fmt: skip
+"""`general.file_type` (llama.h, `llama_ftype`), by the names people know from file names."""
+
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An array too long to keep: only that it is there."""
+
+    count: int
+
+
+Value = Scalar | tuple[Scalar, ...] | Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """Where the numbers of one tensor lie. `size` in bytes, 0 for a type this program does not know."""
+
+    name: str
+    shape: tuple[int, ...]
+    type: int
+    offset: int  # from the start of the data
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A GGUF header that holds together. Texts in it are as the file has them: untrusted."""
+
+    version: int
+    big_endian: bool
+    metadata: Mapping[str, Value]
+    tensors: tuple[Tensor, ...]
+    data_start: int
+    file_bytes: int
+
+    def text(self, key: str) -> str:
+        """A string of the metadata; "" if absent or of another type."""
+        value = self.metadata.get(key)
+        return value if isinstance(value, str) else ""
+
+    def number(self, key: str) -> int:
+        """A whole number of the metadata; 0 if absent or of another type."""
+        value = self.metadata.get(key)
+        return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+    @property
+    def architecture(self) -> str:
+        return self.text("general.architecture")
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens the vocabulary has; 0 when the file has none."""
+        tokens = self.metadata.get("tokenizer.ggml.tokens")
+        if isinstance(tokens, Skipped):
+            return tokens.count
+        return len(tokens) if isinstance(tokens, tuple) else 0
+
+    @property
+    def weight_bytes(self) -> int:
+        return sum(tensor.size for tensor in self.tensors)
+
+
+def read_header(path: str) -> Header:
+    """Read and check the header of a file.
+
+    Raises `RuntimeFault`: FILE_MISSING, FILE_UNREADABLE, NOT_GGUF, TRUNCATED (facts: file_bytes, and
+    expected_bytes where the header says how long the file should be) or DAMAGED.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError as error:
+        raise RuntimeFault(Fault.FILE_MISSING, str(error)) from error
+    except (OSError, ValueError) as error:
+        raise RuntimeFault(Fault.FILE_UNREADABLE, str(error)) from error
+    try:
+        return _read(descriptor)
+    except OSError as error:
+        raise RuntimeFault(Fault.FILE_UNREADABLE, str(error)) from error
+    finally:
+        os.close(descriptor)
+
+
+def card(header: Header, path: str) -> ModelCard:
+    """What a person is told about the model. Its texts are cut and hold printable characters only."""
+    architecture = header.architecture
+    template = header.text("tokenizer.chat_template")
+    return ModelCard(
+        path=path,
+        name=_clean(header.text("general.name")) or _clean(Path(path).stem),
+        architecture=_clean(architecture),
+        size_label=_clean(header.text("general.size_label")) or _size_label(header),
+        quantization=_quantization(header),
+        trained_context=max(0, header.number(f"{architecture}.context_length")),
+        file_bytes=header.file_bytes,
+        licence=_clean(header.text("general.license")),
+        has_template=bool(template),
+        template_sha256=hashlib.sha256(template.encode("utf-8", "surrogatepass")).hexdigest()
+        if template
+        else "",
+    )
+
+
+def _clean(text: str) -> str:
+    """Without line breaks, control characters and marks that reorder text on the screen."""
+    return "".join(character if character.isprintable() else " " for character in text)[:_CARD_TEXT].strip()
+
+
+def _size_label(header: Header) -> str:
+    parameters = sum(math.prod(tensor.shape) for tensor in header.tensors)
+    for unit, letter in ((10**9, "B"), (10**6, "M")):
+        if parameters >= unit:
+            return f"{parameters / unit:.3g}{letter}"
+    return ""
+
+
+def _quantization(header: Header) -> str:
+    named = (
+        _FILE_TYPES.get(header.number("general.file_type"))
+        if "general.file_type" in header.metadata
+        else None
+    )
+    if named is not None:
+        return named
+    sizes: Counter[int] = Counter()
+    for tensor in header.tensors:
+        sizes[tensor.type] += tensor.size
+    commonest = sizes.most_common(1)
+    return _BLOCKS[commonest[0][0]][0] if commonest and commonest[0][0] in _BLOCKS else ""
+
+
+def _read(descriptor: int) -> Header:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise RuntimeFault(Fault.FILE_UNREADABLE, "not an ordinary file")
+    if status.st_size < len(MAGIC):
+        raise RuntimeFault(Fault.NOT_GGUF, f"{status.st_size} bytes", {"file_bytes": status.st_size})
+    with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as view:
+        if view[:4] != MAGIC:
+            raise RuntimeFault(Fault.NOT_GGUF, f"starts with {view[:4]!r}")
+        return _Reader(view).header()
+
+
+def _damaged(detail: str) -> RuntimeFault:
+    return RuntimeFault(Fault.DAMAGED, detail)
+
+
+class _Reader:
+    """A place in the file that only moves forward."""
+
+    def __init__(self, view: mmap.mmap) -> None:
+        self._view = view
+        self._end = len(view)
+        self._at = len(MAGIC)
+        self._order = "<"
+
+    def header(self) -> Header:
+        version = self._version()
+        tensor_count = self._count("Q", _MAX_TENSORS, "tensors")
+        metadata_count = self._count("Q", _MAX_METADATA, "metadata entries")
+        metadata: dict[str, Value] = {}
+        for _ in range(metadata_count):
+            key = self._string(_MAX_NAME_BYTES, "the name of an entry")
+            if key in metadata:
+                raise _damaged(f"the entry {key!r:.80} is there twice")
+            metadata[key] = self._value(self._number("I"), key)
+        alignment = self._alignment(metadata)
+        tensors = tuple(self._tensor() for _ in range(tensor_count))
+        start = -(-self._at // alignment) * alignment
+        header = Header(version, self._order == ">", metadata, tensors, start, self._end)
+        _check(header)
+        return header
+
+    def _version(self) -> int:
+        raw = self._number("I")
+        if raw & 0xFFFF == 0:  # 3 written by a machine of the other byte order
+            self._order = ">"
+            raw = int.from_bytes(raw.to_bytes(4, "little"), "big")
+        if raw not in (2, 3):
+            raise _damaged(f"GGUF version {raw}")
+        return raw
+
+    def _number(self, code: str) -> int:
+        return int(self._scalar(code))
+
+    def _scalar(self, code: str) -> int | float | bool:
+        layout = struct.Struct(self._order + code)
+        self._need(layout.size)
+        value: int | float | bool = layout.unpack_from(self._view, self._at)[0]
+        self._at += layout.size
+        return value
+
+    def _count(self, code: str, limit: int, what: str) -> int:
+        count = self._number(code)
+        if count > limit:
+            raise _damaged(f"{count} {what}")
+        return count
+
+    def _need(self, size: int) -> None:
+        if size > self._end - self._at:
+            raise RuntimeFault(Fault.TRUNCATED, "the file ends inside its header", {"file_bytes": self._end})
+
+    def _string(self, limit: int, what: str) -> str:
+        size = self._count("Q", limit, f"bytes in {what}")
+        self._need(size)
+        text = self._view[self._at : self._at + size]
+        self._at += size
+        return text.decode("utf-8", "replace")
+
+    def _value(self, kind: int, key: str) -> Value:
+        if kind == _STRING:
+            return self._kept_string(key)
+        if kind == _ARRAY:
+            return self._array(key)
+        code = _SCALARS.get(kind)
+        if code is None:
+            raise _damaged(f"the entry {key!r:.80} is of the unknown type {kind}")
+        return self._scalar(code)
+
+    def _kept_string(self, key: str) -> str:
+        text = self._string(_MAX_STRING_BYTES, f"the entry {key!r:.80}")
+        if len(text) > _MAX_KEPT_STRING:
+            raise _damaged(f"the entry {key!r:.80} has {len(text)} characters")
+        return text
+
+    def _array(self, key: str) -> Value:
+        kind = self._number("I")
+        if kind == _STRING:
+            return self._skip_strings(self._count("Q", _MAX_STRINGS, f"texts in {key!r:.80}"))
+        code = _SCALARS.get(kind)
+        if (
+            code is None
+        ):  # arrays of arrays are in the format, but llama.cpp refuses them and no model has one
+            raise _damaged(f"the list {key!r:.80} is of the unknown type {kind}")
+        count = self._count("Q", _MAX_NUMBERS, f"numbers in {key!r:.80}")
+        size = count * struct.calcsize(self._order + code)
+        self._need(size)
+        place, self._at = self._at, self._at + size
+        if count > _MAX_KEPT_NUMBERS:
+            return Skipped(count)
+        return struct.unpack_from(f"{self._order}{count}{code}", self._view, place)
+
+    def _skip_strings(self, count: int) -> Skipped:
+        self._need(8 * count)
+        unpack = struct.Struct(self._order + "Q").unpack_from
+        view, at, last = self._view, self._at, self._end - 8
+        for _ in range(count):  # half a million rounds for a large vocabulary: nothing more belongs in here
+            if at > last:
+                at = self._end + 1
+                break
+            at += 8 + unpack(view, at)[0]
+        if at > self._end:
+            raise RuntimeFault(
+                Fault.TRUNCATED, "the file ends inside a list of texts", {"file_bytes": self._end}
+            )
+        self._at = at
+        return Skipped(count)
+
+    def _alignment(self, metadata: Mapping[str, Value]) -> int:
+        alignment = metadata.get("general.alignment", 32)
+        if not isinstance(alignment, int) or not 1 <= alignment <= 1 << 20 or alignment & (alignment - 1):
+            raise _damaged(f"alignment {alignment!r:.40}")
+        return alignment
+
+    def _tensor(self) -> Tensor:
+        name = self._string(_MAX_NAME_BYTES, "the name of a tensor")
+        dimensions = self._count("I", _MAX_DIMENSIONS, f"dimensions of the tensor {name!r:.80}")
+        shape = tuple(self._number("Q") for _ in range(dimensions))
+        kind = self._number("I")
+        offset = self._number("Q")
+        return Tensor(name, shape, kind, offset, _tensor_bytes(name, shape, kind))
+
+
+def _tensor_bytes(name: str, shape: tuple[int, ...], kind: int) -> int:
+    if kind not in _BLOCKS:
+        return 0
+    _, block, size = _BLOCKS[kind]
+    if not shape or shape[0] % block:
+        raise _damaged(f"the tensor {name!r:.80} has rows that are not made of whole blocks")
+    return math.prod(shape) // block * size
+
+
+def _check(header: Header) -> None:
+    """What no header that holds together can say, and whether the file is as long as its tensors need."""
+    layers = header.number(f"{header.architecture}.block_count")
+    if layers > _MAX_LAYERS:
+        raise _damaged(f"{layers} layers")
+    if not header.architecture and header.tensors:
+        raise _damaged("the architecture is not named")
+    if not header.tensors:
+        return
+    expected = header.data_start + max(tensor.offset + tensor.size for tensor in header.tensors)
+    if expected <= header.file_bytes:
+        return
+    if expected > header.file_bytes + _MAX_MISSING:
+        raise _damaged(f"a tensor at byte {expected}")
+    raise RuntimeFault(
+        Fault.TRUNCATED,
+        f"{header.file_bytes} of {expected} bytes",
+        {"file_bytes": header.file_bytes, "expected_bytes": expected},
+    )
+
+
+_MAX_MISSING = 1 << 44
+"""More than 16 TB missing is not an interrupted download, it is a number that was damaged."""
+
+_LAYER = re.compile(r"blk\.(\d+)\.(.+)")
+
+
+def layer_tensors(header: Header) -> list[dict[str, Tensor]]:
+    """The tensors of each layer by their name within it: "attn_k.weight", … . In the order of the layers."""
+    layers: dict[int, dict[str, Tensor]] = {}
+    for tensor in header.tensors:
+        match = _LAYER.fullmatch(tensor.name)
+        if match and len(match[1]) <= 6:
+            layers.setdefault(int(match[1]), {})[match[2]] = tensor
+    return [layers[number] for number in sorted(layers)]

@@ -1,0 +1,166 @@
+"""The engine: one local model for the rest of the program. Parent side; asyncio; knows no window.
+
+It owns one worker. A worker that dies takes nothing with it: the next answer starts a new one and loads the
+model again. A person waits for one answer at a time, so a second request waits for the first to end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from models.runtime.link import Spawn
+from models.runtime.protocol import (
+    Cancel,
+    Completed,
+    Fault,
+    Generate,
+    Inspect,
+    Inspected,
+    Load,
+    Loaded,
+    LoadOptions,
+    LoadProgress,
+    ModelCard,
+    Piece,
+    PromptProgress,
+    RuntimeFault,
+    Sampling,
+    Turn,
+)
+from models.runtime.watched import WatchedWorker
+
+LoadReport = LoadProgress | Loaded
+AnswerReport = LoadReport | PromptProgress | Piece | Completed
+
+_AUTOMATIC = LoadOptions()
+_USUAL = Sampling()
+_SETTLE_SECONDS = 5.0
+"""How long a worker may take to become idle after a cancel. On a CPU it takes milliseconds; a GPU finishes
+its batch.
+"""
+
+
+class Engine:
+    """One model, loaded when it is needed. All methods belong to one event loop."""
+
+    def __init__(self, spawn: Spawn) -> None:
+        self._spawn = spawn
+        self._wanted: Load | None = None
+        self._worker: WatchedWorker | None = None
+        self._loaded: Loaded | None = None
+        self._turn = asyncio.Lock()
+
+    @property
+    def loaded(self) -> Loaded | None:
+        """What is loaded now; None while nothing is, or when its worker has died."""
+        return self._loaded if self._worker is not None and self._worker.alive else None
+
+    @property
+    def pid(self) -> int | None:
+        """The process that holds the model."""
+        return self._worker.pid if self._worker is not None and self._worker.alive else None
+
+    async def inspect(self, path: str | os.PathLike[str]) -> ModelCard:
+        """What the header of a file says, read by a worker of its own: the loaded model is not disturbed.
+
+        Raises `RuntimeFault`.
+        """
+        worker = await WatchedWorker.start(self._spawn)
+        try:
+            worker.send(Inspect(os.path.abspath(path)))
+            report = await worker.receive()
+            if not isinstance(report, Inspected):
+                raise worker.condemn(f"{type(report).__name__} after Inspect")
+        finally:
+            await worker.close()
+        return report.card
+
+    async def load(
+        self,
+        path: str | os.PathLike[str],
+        options: LoadOptions = _AUTOMATIC,
+    ) -> AsyncGenerator[LoadReport]:
+        """Load a file: `LoadProgress` now and then, at last `Loaded`. Nothing when exactly this is loaded.
+
+        Closing the iterator stops the load. Raises `RuntimeFault`; then nothing is loaded.
+        """
+        wanted = Load(os.path.abspath(path), options)
+        async with self._turn:
+            if wanted != self._wanted:
+                await self._drop()
+                self._wanted = wanted
+            async with aclosing(self._loading()) as reports:
+                async for report in reports:
+                    yield report
+
+    async def generate(
+        self,
+        turns: Sequence[Turn],
+        sampling: Sampling = _USUAL,
+        max_tokens: int | None = None,
+    ) -> AsyncGenerator[AnswerReport]:
+        """Answer: `PromptProgress` and `Piece`s, at last `Completed`. First the reports of a load, if one is
+        needed.
+
+        Closing the iterator cancels the answer: when that returns, the worker is idle. Raises `RuntimeFault`;
+        after WORKER_STOPPED the next call starts anew.
+        """
+        async with self._turn:
+            async with aclosing(self._loading()) as reports:
+                async for report in reports:
+                    yield report
+            worker = self._living_worker()
+            worker.send(Generate(tuple(turns), sampling, max_tokens))
+            try:
+                while worker.busy:
+                    answer = await worker.receive()
+                    if not isinstance(answer, PromptProgress | Piece | Completed):
+                        raise worker.condemn(f"{type(answer).__name__} in an answer")
+                    yield answer
+            finally:
+                await self._stop(worker)
+
+    async def close(self) -> None:
+        """Free the model: its worker ends. A later call of `generate` loads it again."""
+        await self._drop()
+
+    async def _loading(self) -> AsyncGenerator[LoadReport]:
+        """Have a living worker with the wanted model."""
+        if self.loaded is not None:
+            return
+        if self._wanted is None:
+            raise RuntimeFault(Fault.GENERATION_FAILED, "no model was chosen")
+        await self._drop()
+        worker = self._worker = await WatchedWorker.start(self._spawn)
+        try:
+            worker.send(self._wanted)
+            while worker.busy:
+                report = await worker.receive()
+                if not isinstance(report, LoadProgress | Loaded):
+                    raise worker.condemn(f"{type(report).__name__} while loading")
+                if isinstance(report, Loaded):
+                    self._loaded = report
+                yield report
+        finally:
+            await self._stop(worker)
+            if self._loaded is None:  # a worker that failed to load has nothing worth keeping
+                await self._drop()
+
+    async def _stop(self, worker: WatchedWorker) -> None:
+        if worker.busy and worker.alive:
+            worker.send(Cancel())
+            await worker.settle(_SETTLE_SECONDS)
+
+    async def _drop(self) -> None:
+        worker, self._worker, self._loaded = self._worker, None, None
+        if worker is not None:
+            await worker.close()
+
+    def _living_worker(self) -> WatchedWorker:
+        if self._worker is None:
+            raise RuntimeFault(Fault.WORKER_STOPPED, "it was closed")
+        return self._worker
+

@@ -1,0 +1,221 @@
+"""What families of models write besides the answer, and how to tell it apart: thinking aloud, and its
+markers.
+
+Text goes into a splitter in whatever pieces it comes, and comes out as spans of answer and of reasoning. The
+markers may be cut anywhere; what comes out, joined, does not depend on the cuts.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Protocol
+
+Span = tuple[str, bool]
+"""Some text, and whether it is reasoning. Never empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """The two markers around a model's reasoning."""
+
+    start: str
+    end: str
+
+
+_THINKING = (
+    Thinking("[THINK]", "[/THINK]"),  # Mistral
+    Thinking("<|channel>thought", "<channel|>"),  # Gemma 4
+    Thinking("<|START_THINKING|>", "<|END_THINKING|>"),  # Cohere
+    Thinking("<|inner_prefix|>", "<|inner_suffix|>"),  # Apertus
+    Thinking("<seed:think>", "</seed:think>"),  # Seed-OSS
+    Thinking("<mm:think>", "</mm:think>"),  # MiniMax M3
+    Thinking("<thought>", "</thought>"),  # EXAONE Deep
+    Thinking("◁think▷", "◁/think▷"),  # Kimi-VL
+)
+_USUAL = Thinking("<think>", "</think>")  # Qwen 3, DeepSeek R1, GLM, SmolLM3, Phi-4 reasoning, MiniMax M2, …
+
+_CHANNEL, _MESSAGE = "<|channel|>", "<|message|>"
+_MESSAGE_ENDS = ("<|end|>", "<|start|>", "<|return|>", "<|call|>", _CHANNEL)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How the answers of one model are read. `thinking` None: in channels, as gpt-oss writes them (harmony).
+    """
+
+    thinking: Thinking | None
+    stop_text: str = ""
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """Texts that must reach the splitter even if the vocabulary has them as control tokens."""
+        if self.thinking is None:
+            return (_CHANNEL, _MESSAGE, *_MESSAGE_ENDS)
+        return (self.thinking.start, self.thinking.end)
+
+    def splitter(self, prompt: str) -> Splitter:
+        """For one answer. `prompt` tells whether the template already opened the reasoning."""
+        if self.thinking is None:
+            return ChannelSplitter()
+        return ThinkingSplitter(self.thinking, prompt.rstrip().endswith(self.thinking.start), self.stop_text)
+
+
+def format_of(template: str, stop_text: str = "") -> Format:
+    """The format a template speaks of. `<think>` where it says nothing: many such models think all the same.
+
+    `stop_text`: what ends a turn in this template, if it is ordinary text to this vocabulary and no end
+    token.
+    """
+    if _CHANNEL in template and _MESSAGE in template:
+        return Format(None)
+    for thinking in _THINKING:
+        if thinking.start in template or thinking.end in template:
+            return Format(thinking, stop_text)
+    return Format(_USUAL, stop_text)
+
+
+class Splitter(Protocol):
+    stopped: bool
+    """The answer has ended by its own text; what comes after is to be thrown away."""
+
+    def feed(self, text: str) -> list[Span]:
+        """The spans that are certain after this piece."""
+
+    def finish(self) -> list[Span]:
+        """What was held back, once nothing more comes. An unfinished marker is text like any other."""
+
+
+class _State(enum.Enum):
+    START = enum.auto()
+    REASONING = enum.auto()
+    ANSWER = enum.auto()
+
+
+class ThinkingSplitter:
+    """Reasoning between two markers, at the very start of an answer.
+
+    Later on the markers are ordinary text: somebody may ask about them. White space around the reasoning is
+    dropped, white space of an answer without any is kept.
+    """
+
+    def __init__(self, thinking: Thinking, opened: bool = False, stop_text: str = "") -> None:
+        self.stopped = False
+        self._thinking = thinking
+        self._stop_text = stop_text
+        self._held = ""
+        self._state = _State.REASONING if opened else _State.START
+        self._trim = opened  # drop white space until something else comes
+
+    def feed(self, text: str) -> list[Span]:
+        if self._state is _State.ANSWER and not (self._trim or self._stop_text):
+            return [(text, False)] if text else []  # nearly all the time
+        self._held += text
+        spans: list[Span] = []
+        while not self.stopped and self._step(spans):
+            pass
+        return spans
+
+    def finish(self) -> list[Span]:
+        held, self._held = self._held, ""
+        if self.stopped or not held or (self._trim and not held.strip()):
+            return []
+        return [(held, self._state is _State.REASONING)]
+
+    def _step(self, spans: list[Span]) -> bool:
+        """Take what is certain from the held text. True when the state changed and there may be more to take.
+        """
+        if self._trim:
+            self._held = self._held.lstrip()
+            if not self._held:
+                return False
+        match self._state:
+            case _State.START:
+                return self._start()
+            case _State.REASONING:
+                return self._take_until(self._thinking.end, spans)
+            case _State.ANSWER:
+                return self._take_until(self._stop_text, spans)
+
+    def _start(self) -> bool:
+        text = self._held.lstrip()
+        if text.startswith(self._thinking.start):
+            self._held = text[len(self._thinking.start) :]
+            self._state, self._trim = _State.REASONING, True
+            return True
+        if self._thinking.start.startswith(text):  # true for white space alone, too
+            return False
+        self._state = _State.ANSWER
+        return True
+
+    def _take_until(self, marker: str, spans: list[Span]) -> bool:
+        reasoning = self._state is _State.REASONING
+        before, found, after = self._held.partition(marker) if marker else (self._held, "", "")
+        keep = "" if found else _possible_start(before, marker)
+        certain = before[: len(before) - len(keep)]
+        if certain:
+            spans.append((certain, reasoning))
+            self._trim = False
+        self._held = after if found else keep
+        if not found:
+            return False
+        if reasoning:
+            self._state, self._trim = _State.ANSWER, True
+        else:
+            self.stopped = True
+        return True
+
+
+class ChannelSplitter:
+    """gpt-oss: `<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…`.
+
+    The channel "final" is the answer, all others are reasoning. Source: OpenAI's harmony response format.
+    """
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self._held = ""
+        self._channel: str | None = None  # None while between messages
+
+    def feed(self, text: str) -> list[Span]:
+        self._held += text
+        spans: list[Span] = []
+        while self._step(spans):
+            pass
+        return spans
+
+    def finish(self) -> list[Span]:
+        held, self._held = self._held, ""
+        if not held or (self._channel is None and _CHANNEL in held):
+            return []
+        return [(held, self._channel not in (None, "final"))]
+
+    def _step(self, spans: list[Span]) -> bool:
+        if self._channel is None:
+            header, found, rest = self._held.partition(_MESSAGE)
+            if not found:
+                return False
+            self._channel = (header.rpartition(_CHANNEL)[2].split() or [""])[0]
+            self._held = rest
+            return True
+        found_at, marker = min(
+            ((self._held.find(end), end) for end in _MESSAGE_ENDS if end in self._held), default=(-1, "")
+        )
+        keep = "" if marker else max((_possible_start(self._held, end) for end in _MESSAGE_ENDS), key=len)
+        certain = self._held[:found_at] if marker else self._held[: len(self._held) - len(keep)]
+        if certain:
+            spans.append((certain, self._channel != "final"))
+        if not marker:
+            self._held = keep
+            return False
+        self._held = self._held[found_at:] if marker == _CHANNEL else self._held[found_at + len(marker) :]
+        self._channel = None
+        return True
+
+
+def _possible_start(text: str, marker: str) -> str:
+    """The longest end of `text` with which `marker` may begin."""
+    for size in range(min(len(text), len(marker) - 1), 0, -1):
+        if marker.startswith(text[-size:]):
+            return text[-size:]
+    return ""

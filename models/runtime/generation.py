@@ -1,0 +1,247 @@
+"""One loaded model answering: prompt in, pieces of text out, and a KV cache that is never paid for twice.
+
+`Generator.tokens` is what lies in the cache, token by token, at every moment: whatever ends an answer (its
+own end, a cancel in the middle of a batch, a failure), the two agree again before anything else is done.
+"""
+
+from __future__ import annotations
+
+import codecs
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import takewhile
+
+from models.runtime.context import keep_newest, room_for_prompt
+from models.runtime.formats import Format, Span
+from models.runtime.llama import BATCH_TOKENS, Context, Decoded, Interrupt, Sampler, Vocabulary
+from models.runtime.prompt import Prompt, PromptBuilder
+from models.runtime.protocol import (
+    Completed,
+    Fault,
+    Generate,
+    Piece,
+    PromptProgress,
+    Report,
+    RuntimeFault,
+    Stage,
+    StopReason,
+)
+
+
+class Generator:
+    """Answers with one model. Used by one thread; `interrupt` may be set by another."""
+
+    def __init__(
+        self,
+        context: Context,
+        vocabulary: Vocabulary,
+        builder: PromptBuilder,
+        form: Format,
+        interrupt: Interrupt,
+        send: Callable[[Report], None],
+    ) -> None:
+        self.tokens: list[int] = []
+        self._context = context
+        self._builder = builder
+        self._format = form
+        self._interrupt = interrupt
+        self._send = send
+        self._pieces = _Pieces(vocabulary, form)
+
+    def answer(self, request: Generate) -> Completed:
+        """Answer one request, sending its pieces as they come.
+
+        Raises `RuntimeFault`: TEMPLATE_BROKEN, PROMPT_TOO_LONG or GENERATION_FAILED.
+        """
+        started = time.perf_counter()
+        kept = keep_newest(
+            request.turns,
+            room_for_prompt(self._context.tokens, request.max_tokens),
+            self._context.tokens // 4,
+            self._builder.count,
+            self._builder.build,
+        )
+        prompt = kept.prompt
+        prompt_started = time.perf_counter()
+        reused = self._reuse(prompt.tokens)
+        completed = Completed(
+            reason=StopReason.CANCELLED,
+            prompt_tokens=len(prompt),
+            reused_tokens=reused,
+            generated_tokens=0,
+            context_tokens=self._context.tokens,
+            prompt_ms=0.0,
+            first_token_ms=0.0,
+            generate_ms=0.0,
+            omitted_turns=kept.omitted_turns,
+        )
+        read_all = self._read_prompt(prompt.tokens, reused)
+        completed = replace(completed, prompt_ms=_milliseconds_since(prompt_started))
+        if not read_all:
+            return completed
+        self._send(Stage("answer"))
+        return self._write_answer(prompt, request, completed, started)
+
+    def _reuse(self, prompt: list[int]) -> int:
+        """Cut the cache back to what it shares with the prompt. Returns how many tokens that is.
+
+        At least the prompt's last token is evaluated again: its logits are the beginning of the answer.
+        """
+        shared = sum(
+            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self.tokens, prompt, strict=False))
+        )
+        shared = min(shared, len(prompt) - 1)
+        if shared < len(self.tokens):
+            if shared == 0 or not self._context.cut(shared):
+                self._context.clear()
+                shared = 0
+            del self.tokens[shared:]
+        return shared
+
+    def _read_prompt(self, prompt: list[int], reused: int) -> bool:
+        """Evaluate the rest of the prompt, in batches. False when it was interrupted."""
+        total = len(prompt)
+        self._send(PromptProgress(reused, total, reused))
+        for start in range(reused, total, BATCH_TOKENS):
+            if self._interrupt.is_set:
+                return False
+            batch = prompt[start : start + BATCH_TOKENS]
+            result = self._context.decode(batch)
+            if result is not Decoded.DONE:
+                self._agree_with_cache()
+                if result is Decoded.INTERRUPTED:
+                    return False
+                raise RuntimeFault(Fault.GENERATION_FAILED, f"reading the prompt: {result.name.lower()}")
+            self.tokens += batch
+            self._send(PromptProgress(start + len(batch), total, reused))
+        return True
+
+    def _agree_with_cache(self) -> None:
+        """After a decode that did not finish: keep what is surely in the cache, or nothing."""
+        end = self._context.end
+        if end == len(self.tokens) or (end > len(self.tokens) and self._context.cut(len(self.tokens))):
+            return
+        self._context.clear()
+        self.tokens.clear()
+
+    def _write_answer(
+        self, prompt: Prompt, request: Generate, completed: Completed, started: float
+    ) -> Completed:
+        sampling = request.sampling
+        sampler = self._context.new_sampler(
+            sampling, secrets.randbits(31) if sampling.seed is None else sampling.seed
+        )
+        output = _Output(self._format, prompt.text, self._send)
+        answer: list[int] = []
+        writing_started = time.perf_counter()
+        try:
+            reason, first_token = self._loop(sampler, output, answer, request.max_tokens)
+        finally:
+            sampler.close()
+        output.finish()
+        self._builder.remember(prompt, output.answer, prompt.tokens + answer)
+        return replace(
+            completed,
+            reason=reason,
+            generated_tokens=len(answer),
+            first_token_ms=(first_token - started) * 1000,
+            generate_ms=_milliseconds_since(writing_started),
+        )
+
+    def _loop(
+        self, sampler: Sampler, output: _Output, answer: list[int], max_tokens: int | None
+    ) -> tuple[StopReason, float]:
+        """The inner loop. What is done here is paid for each token, so names are local and calls are few.
+
+        Fills `answer`. Returns why it ended, and when the first token was there.
+        """
+        tokens, pieces, decode_one, sample = (
+            self.tokens,
+            self._pieces,
+            self._context.decode_one,
+            sampler.sample,
+        )
+        interrupt, full = self._interrupt, self._context.tokens
+        most = full if max_tokens is None else max_tokens
+        token = sample()
+        first_token = time.perf_counter()
+        while True:
+            piece = pieces[token]
+            if piece is None:
+                return StopReason.STOP, first_token
+            answer.append(token)
+            if output.write(piece):
+                return StopReason.STOP, first_token
+            if len(answer) >= most:
+                return StopReason.LENGTH, first_token
+            if len(tokens) >= full:
+                return StopReason.CONTEXT_FULL, first_token
+            status = Decoded.INTERRUPTED if interrupt.is_set else decode_one(token)
+            if status != 0:
+                self._agree_with_cache()
+                if status == Decoded.INTERRUPTED:
+                    return StopReason.CANCELLED, first_token
+                raise RuntimeFault(Fault.GENERATION_FAILED, f"writing the answer: status {status}")
+            tokens.append(token)
+            token = sample()
+
+
+class _Output:
+    """From the bytes of tokens to pieces on their way to the parent."""
+
+    def __init__(self, form: Format, prompt: str, send: Callable[[Report], None]) -> None:
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._splitter = form.splitter(prompt)
+        self._send = send
+        self._written: list[str] = []
+        self._shown: list[str] = []
+
+    def write(self, piece: bytes) -> bool:
+        """Send what became certain with this token. True when the answer has ended by its own text."""
+        text = self._decode(piece)
+        if text:
+            self._written.append(text)
+            self._show(self._splitter.feed(text))
+        return self._splitter.stopped
+
+    def finish(self) -> None:
+        self._show(self._splitter.finish())
+
+    @property
+    def answer(self) -> str | None:
+        """What was written, if a later prompt will show it exactly like that."""
+        written = "".join(self._written)
+        return written if written == "".join(self._shown) else None
+
+    def _show(self, spans: Sequence[Span]) -> None:
+        for text, reasoning in spans:
+            if not reasoning:
+                self._shown.append(text)
+            self._send(Piece(text, reasoning))
+
+
+class _Pieces(dict[int, bytes | None]):
+    """The bytes of each token, looked up once; None for tokens that end the answer.
+
+    Control tokens are nothing to read, except those that the format's markers are made of.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, form: Format) -> None:
+        super().__init__()
+        self._vocabulary = vocabulary
+        marked = (token for marker in form.markers for token in vocabulary.tokenize(marker, True))
+        self._markers = {token for token in marked if vocabulary.is_control(token)}
+
+    def __missing__(self, token: int) -> bytes | None:
+        if self._vocabulary.ends_answer(token):
+            piece = None
+        else:
+            piece = self._vocabulary.piece(token, special=token in self._markers)
+        self[token] = piece
+        return piece
+
+
+def _milliseconds_since(start: float) -> float:
+    return (time.perf_counter() - start) * 1000

@@ -1,0 +1,406 @@
+"""llama.cpp, as this program uses it: the only file that knows the binding.
+
+A thin typed layer over `llama_cpp.llama_cpp` (llama.h of llama-cpp-python 0.3.36). Nothing here decides
+anything; it keeps C pointers, their lifetimes and their traps in one place. One model and one context per
+process, used by one thread; `Interrupt.set` alone may be called from another.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import itertools
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from models.runtime.protocol import Sampling
+
+# Otherwise an assertion in ggml starts a debugger, and a variable of the environment can name a library to
+# load.
+os.environ["GGML_NO_BACKTRACE"] = "1"
+os.environ.pop("GGML_BACKEND_PATH", None)
+
+if "llama_cpp" not in sys.modules:
+    # The package's __init__ imports numpy and its high-level classes, which takes five times as long as the
+    # one file wanted here. So the package is registered without being run.
+    _spec = importlib.util.find_spec("llama_cpp")
+    if _spec is None:
+        raise ModuleNotFoundError("llama-cpp-python is not installed")
+    sys.modules["llama_cpp"] = importlib.util.module_from_spec(_spec)
+
+from llama_cpp import llama_cpp as C
+from llama_cpp._ctypes_extensions import load_shared_library
+
+BATCH_TOKENS = 512
+"""Tokens evaluated at once. Larger batches were not faster on a CPU, and this is how often a GPU can be
+stopped.
+"""
+
+_PENALTY_WINDOW = 64
+_LOG_LINES = 60
+_WARNING, _ERROR, _CONTINUED = 3, 4, 5  # enum ggml_log_level; 1 is debug, 2 information
+_CONTROL, _USER_DEFINED = 1 << 3, 1 << 4  # enum llama_token_attr
+_NO_TOKEN = -1
+
+
+class Decoded(IntEnum):
+    """What `llama_decode` returned."""
+
+    DONE = 0
+    NO_ROOM = 1
+    INTERRUPTED = 2
+    FAILED = 3  # any negative status
+
+
+class VocabularyKind(IntEnum):
+    """enum llama_vocab_type, as far as it matters here."""
+
+    NONE = 0
+    SENTENCEPIECE = 1
+
+
+class LoadRefused(Exception):
+    """llama.cpp would not make a model or a context; its own words are in the `Log`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device llama.cpp can compute on. Memory in bytes."""
+
+    name: str  # "CUDA0"
+    description: str  # the driver's name for it
+    is_gpu: bool
+    free_bytes: int
+    total_bytes: int
+
+
+class Log:
+    """The last lines llama.cpp logged. Warnings and errors also go to stderr, which outlives a crash."""
+
+    def __init__(self) -> None:
+        self.lines: deque[str] = deque(maxlen=_LOG_LINES)
+        self.on_line: Callable[[str], None] | None = None
+        self._open = ""
+        self._level = 0
+        self._callback = C.llama_log_callback(self._take)
+        C.llama_log_set(self._callback, ctypes.c_void_p(0))
+
+    def _take(self, level: int, text: bytes, _: object) -> None:
+        if level != _CONTINUED:
+            self._level = level
+        if self._level in (_WARNING, _ERROR):
+            os.write(2, text)
+        *whole, self._open = (self._open + text.decode("utf-8", "replace")).split("\n")
+        for line in whole:
+            self.lines.append(line)
+            if self.on_line is not None:
+                self.on_line(line)
+
+
+class Interrupt:
+    """Stops a load or a decode from another thread.
+
+    llama.cpp asks a C function between any two operations of its graph. That function is the C library's
+    `strlen`, on a text that is empty until `set` puts a character there: no Python runs, no lock is needed.
+    """
+
+    def __init__(self) -> None:
+        self._text = ctypes.create_string_buffer(2)
+        library = ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)
+        self.callback = ctypes.cast(library.strlen, C.ggml_abort_callback)
+        self.argument = ctypes.c_void_p(ctypes.addressof(self._text))
+
+    def set(self) -> None:
+        self._text[0] = b"\x01"
+
+    def clear(self) -> None:
+        self._text[0] = b"\x00"
+
+    @property
+    def is_set(self) -> bool:
+        return bool(self._text.value)
+
+
+def start() -> Log:
+    """Make llama.cpp ready. Libraries of devices are looked for beside llama.cpp, never in the current
+    folder.
+    """
+    log = Log()
+    if (
+        _ggml("ggml_backend_reg_count", ctypes.c_size_t)() == 0
+    ):  # built as separate libraries: GGML_BACKEND_DL
+        load = _ggml("ggml_backend_load_all_from_path", None, ctypes.c_char_p)
+        load(os.fsencode(C._base_path))
+    C.llama_backend_init()
+    return log
+
+
+def version() -> str:
+    """The version of llama.cpp inside the binding."""
+    return str(C.llama_version().decode("utf-8", "replace"))
+
+
+def devices() -> list[Device]:
+    """Every device found. The CPU is one of them; its free memory is not to be believed (it says all of it).
+    """
+    count = _ggml("ggml_backend_dev_count", ctypes.c_size_t)()
+    get = _ggml("ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t)
+    return [_device(get(index)) for index in range(count)]
+
+
+def has_gpu_support() -> bool:
+    """Whether this build holds any backend for a GPU, present or not."""
+    count = _ggml("ggml_backend_reg_count", ctypes.c_size_t)()
+    get = _ggml("ggml_backend_reg_get", ctypes.c_void_p, ctypes.c_size_t)
+    name = _ggml("ggml_backend_reg_name", ctypes.c_char_p, ctypes.c_void_p)
+    return any(name(get(index)) not in (b"CPU", b"BLAS", b"RPC") for index in range(count))
+
+
+def _device(pointer: int) -> Device:
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    memory = _ggml("ggml_backend_dev_memory", None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+    memory(pointer, ctypes.byref(free), ctypes.byref(total))
+    text = [
+        _ggml(f"ggml_backend_dev_{what}", ctypes.c_char_p, ctypes.c_void_p)(pointer).decode(
+            "utf-8", "replace"
+        )
+        for what in ("name", "description")
+    ]
+    kind = _ggml("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)(pointer)
+    return Device(text[0], text[1], kind in (1, 2), free.value, total.value)  # 1 is GPU, 2 integrated GPU
+
+
+def _ggml(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
+    """A function of ggml that the binding does not wrap. Windows wants the very library that holds it."""
+    for library in ("llama", "ggml", "ggml-base"):
+        function = getattr(load_shared_library(library, C._base_path), name, None)
+        if function is not None:
+            function.restype, function.argtypes = result, arguments
+            found: Callable[..., Any] = function
+            return found
+    raise AttributeError(f"llama.cpp has no {name}")
+
+
+class Vocabulary:
+    """The tokens of a model. Belongs to its `Model` and must not outlive it."""
+
+    def __init__(self, pointer: Any) -> None:
+        self._pointer = pointer
+        self._piece = ctypes.create_string_buffer(256)
+        self.size: int = C.llama_vocab_n_tokens(pointer)
+        self.kind: int = C.llama_vocab_type(pointer)
+        self.bos: int = C.llama_vocab_bos(pointer)
+        self.eos: int = C.llama_vocab_eos(pointer)
+        self.wants_bos: bool = C.llama_vocab_get_add_bos(pointer)
+
+    def tokenize(self, text: str, special: bool) -> list[int]:
+        """Tokens of a text, without BOS. `special`: texts of control tokens become those tokens."""
+        data = text.encode("utf-8", "replace")  # half a surrogate pair becomes a question mark
+        room = len(data) + 8
+        tokens = (C.llama_token * room)()
+        count = C.llama_tokenize(self._pointer, data, len(data), tokens, room, False, special)
+        if count < 0:  # more tokens than bytes; it says how many
+            tokens = (C.llama_token * -count)()
+            count = C.llama_tokenize(self._pointer, data, len(data), tokens, -count, False, special)
+        return list(tokens[:count])
+
+    def piece(self, token: int, special: bool) -> bytes:
+        """The bytes a token stands for; none for a control token unless `special`. May be part of a
+        character.
+        """
+        size = C.llama_token_to_piece(self._pointer, token, self._piece, len(self._piece), 0, special)
+        if size < 0:
+            self._piece = ctypes.create_string_buffer(-size)
+            size = C.llama_token_to_piece(self._pointer, token, self._piece, -size, 0, special)
+        return bytes(self._piece.raw[:size])
+
+    def text(self, token: int) -> str:
+        """The token as the vocabulary writes it; "" for no token."""
+        if not 0 <= token < self.size:
+            return ""
+        return str(C.llama_vocab_get_text(self._pointer, token).decode("utf-8", "replace"))
+
+    def ends_answer(self, token: int) -> bool:
+        return bool(C.llama_vocab_is_eog(self._pointer, token))
+
+    def is_control(self, token: int) -> bool:
+        return bool(C.llama_vocab_get_attr(self._pointer, token) & _CONTROL)
+
+    def control_and_added(self) -> tuple[list[str], list[str]]:
+        """The texts of all control tokens, and of all tokens that were added by hand."""
+        attributes = list(
+            map(C.llama_vocab_get_attr, itertools.repeat(self._pointer, self.size), range(self.size))
+        )
+        control = [self.text(token) for token, found in enumerate(attributes) if found & _CONTROL]
+        added = [self.text(token) for token, found in enumerate(attributes) if found & _USER_DEFINED]
+        return control, added
+
+    def suppressed(self) -> list[int]:
+        """Tokens the model's makers say it must never write."""
+        count = ctypes.c_int32()
+        tokens = C.llama_vocab_get_suppress_tokens(self._pointer, ctypes.byref(count))
+        return list(tokens[: count.value]) if tokens else []
+
+
+class Model:
+    """The weights."""
+
+    def __init__(self, path: str, gpu_layers: int, on_progress: Callable[[float], bool]) -> None:
+        """Load a file. `gpu_layers` -1: all. `on_progress` gets 0..1, False from it stops. Raises
+        `LoadRefused`.
+        """
+        parameters = C.llama_model_default_params()
+        parameters.n_gpu_layers = gpu_layers
+        callback = C.llama_progress_callback(lambda fraction, _: on_progress(fraction))
+        parameters.progress_callback = callback
+        self._pointer = C.llama_model_load_from_file(os.fsencode(path), parameters)
+        if not self._pointer:
+            raise LoadRefused
+        self.vocabulary = Vocabulary(C.llama_model_get_vocab(self._pointer))
+        self.layers: int = C.llama_model_n_layer(self._pointer)
+
+    @property
+    def chat_template(self) -> str:
+        """The default template of the file; "" when it has none."""
+        text = C.llama_model_chat_template(self._pointer, None)
+        return str(text.decode("utf-8", "replace")) if text else ""
+
+    @property
+    def writes_one_token_after_another(self) -> bool:
+        """False for encoders, translators with an encoder, and models that write a whole text at once."""
+        encodes = C.llama_model_has_encoder(self._pointer)
+        return not encodes and not C.llama_model_is_diffusion(self._pointer)
+
+    def new_context(self, tokens: int, threads: int, prompt_threads: int, interrupt: Interrupt) -> Context:
+        """Raises `LoadRefused`. The context must be closed before the model."""
+        parameters = C.llama_context_default_params()
+        parameters.n_ctx = tokens
+        parameters.n_batch = parameters.n_ubatch = min(BATCH_TOKENS, tokens)
+        parameters.n_outputs_max = 1  # one row of logits instead of 512: 77 MB less with a usual vocabulary
+        parameters.n_threads = threads
+        parameters.n_threads_batch = prompt_threads
+        parameters.flash_attn_type = C.LLAMA_FLASH_ATTN_TYPE_AUTO
+        # The whole cache for layers with a sliding window too: a smaller one cannot be cut back to an earlier
+        # place.
+        parameters.swa_full = True
+        parameters.abort_callback = interrupt.callback
+        parameters.abort_callback_data = interrupt.argument
+        pointer = C.llama_init_from_model(self._pointer, parameters)
+        if not pointer:
+            raise LoadRefused
+        return Context(pointer, self.vocabulary, interrupt)
+
+    def close(self) -> None:
+        C.llama_model_free(self._pointer)
+
+
+class Context:
+    """The KV cache and what computes on it. Positions are counted from 0; there is one sequence."""
+
+    def __init__(self, pointer: Any, vocabulary: Vocabulary, interrupt: Interrupt) -> None:
+        self._pointer = pointer
+        self._vocabulary = vocabulary
+        self._interrupt = interrupt  # holds the memory llama.cpp reads
+        self._memory = C.llama_get_memory(pointer)
+        self._one = (C.llama_token * 1)()
+        self._one_batch = C.llama_batch_get_one(self._one, 1)
+        self.tokens: int = C.llama_n_ctx(pointer)
+
+    def decode(self, tokens: Sequence[int]) -> Decoded:
+        """Evaluate at most BATCH_TOKENS tokens, after those already in the cache.
+
+        When it is not DONE, ask `end` which tokens are in the cache.
+        """
+        array = (C.llama_token * len(tokens))(
+            *tokens
+        )  # the batch points into it, so it must live until the end
+        return _status(C.llama_decode(self._pointer, C.llama_batch_get_one(array, len(tokens))))
+
+    def decode_one(self, token: int) -> int:
+        """As `decode`, for one token: the inner loop. Returns llama_decode's own status, 0 for done."""
+        self._one[0] = token
+        status: int = C.llama_decode(self._pointer, self._one_batch)
+        return status
+
+    @property
+    def end(self) -> int:
+        """How many tokens are in the cache."""
+        return int(C.llama_memory_seq_pos_max(self._memory, 0)) + 1
+
+    def cut(self, start: int) -> bool:
+        """Forget everything from position `start` on. False when this cache cannot do that; then `clear` it.
+
+        Recurrent layers only hold their newest state, and a cache with a window may have lost what comes
+        before.
+        """
+        if C.llama_memory_seq_pos_min(self._memory, 0) > 0:
+            return False
+        return bool(C.llama_memory_seq_rm(self._memory, 0, start, -1))
+
+    def clear(self) -> None:
+        C.llama_memory_clear(self._memory, False)
+
+    def logits_are_numbers(self) -> bool:
+        """Whether the newest row of logits holds numbers only: damaged weights give NaN."""
+        row = C.llama_get_logits_ith(self._pointer, -1)
+        total = sum(row[: self._vocabulary.size])
+        return bool(total - total == 0)  # neither NaN nor infinite
+
+    def new_sampler(self, sampling: Sampling, seed: int) -> Sampler:
+        return Sampler(self._pointer, self._vocabulary, sampling, seed)
+
+    def close(self) -> None:
+        C.llama_free(self._pointer)
+
+
+class Sampler:
+    """Chooses the next token. Holds what it needs of the answer so far; made new for each answer."""
+
+    def __init__(self, context: Any, vocabulary: Vocabulary, sampling: Sampling, seed: int) -> None:
+        self._context = context
+        self._chain = C.llama_sampler_chain_init(C.llama_sampler_chain_default_params())
+        for part in _sampler_parts(vocabulary, sampling, seed):
+            C.llama_sampler_chain_add(self._chain, part)
+
+    def sample(self) -> int:
+        """The next token after the newest row of logits."""
+        token: int = C.llama_sampler_sample(self._chain, self._context, -1)
+        return token
+
+    def close(self) -> None:
+        C.llama_sampler_free(self._chain)  # and its parts
+
+
+def _sampler_parts(vocabulary: Vocabulary, sampling: Sampling, seed: int) -> list[Any]:
+    """The parts in llama.cpp's own order. The repetition penalty looks at the answer only: the prompt's last
+    tokens are the template's, and to penalise those would keep the model from ending its turn.
+    """
+    parts = []
+    suppressed = vocabulary.suppressed()
+    if suppressed:
+        biases = (C.llama_logit_bias * len(suppressed))(
+            *(C.llama_logit_bias(token, float("-inf")) for token in suppressed)
+        )
+        parts.append(C.llama_sampler_init_logit_bias(vocabulary.size, len(suppressed), biases))
+    if sampling.repeat_penalty != 1.0:
+        penalty = sampling.repeat_penalty
+        parts.append(C.llama_sampler_init_penalties(vocabulary.size, _PENALTY_WINDOW, penalty, 0.0, 0.0))
+    if sampling.temperature <= 0:
+        return [*parts, C.llama_sampler_init_greedy()]
+    return [
+        *parts,
+        C.llama_sampler_init_top_k(sampling.top_k),
+        C.llama_sampler_init_top_p(sampling.top_p, 1),
+        C.llama_sampler_init_min_p(sampling.min_p, 1),
+        C.llama_sampler_init_temp(sampling.temperature),
+        C.llama_sampler_init_dist(seed),
+    ]
+
+
+def _status(status: int) -> Decoded:
+    return Decoded(status) if status in (0, 1, 2) else Decoded.FAILED

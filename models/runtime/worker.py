@@ -1,0 +1,103 @@
+"""The worker: the child process that opens a model and answers. Locked before this file is imported.
+
+Two threads. The reader takes commands from the parent, acts on `Cancel` at once, and ends the process when
+the parent has gone. The main thread does one command after another; whatever goes wrong in one becomes a
+`Failed`.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import traceback
+from typing import NoReturn, assert_never
+
+from models.runtime import llama
+from models.runtime.generation import Generator
+from models.runtime.link import ChildSide
+from models.runtime.loading import Loader, inspect
+from models.runtime.protocol import (
+    Cancel,
+    Command,
+    Failed,
+    Fault,
+    Generate,
+    Inspect,
+    Inspected,
+    Load,
+    Ready,
+    Report,
+    RuntimeFault,
+    decode_command,
+    encode,
+)
+
+_DETAIL = 2_000
+
+
+def main(channel: ChildSide, lock_summary: str, locked: bool) -> NoReturn:
+    """Serve the parent until it goes away. `lock_summary`: what the lock of this process came to, in words.
+    """
+    worker = _Worker(channel)
+    worker.send(Ready(llama.version(), lock_summary, locked))
+    threading.Thread(target=worker.read, name="reader", daemon=True).start()
+    worker.serve()
+
+
+class _Worker:
+    def __init__(self, channel: ChildSide) -> None:
+        self._channel = channel
+        self._commands: queue.SimpleQueue[Inspect | Load | Generate] = queue.SimpleQueue()
+        self._log = llama.start()
+        self._interrupt = llama.Interrupt()
+        self._generator: Generator | None = None
+
+    def send(self, report: Report) -> None:
+        self._channel.send(encode(report))
+
+    def read(self) -> NoReturn:
+        """The reader thread. Ends the process whatever happens: without it nobody could stop the worker."""
+        try:
+            while (record := self._channel.receive()) is not None:
+                self._take(decode_command(record))
+        except BaseException:  # the end of a thread, and of the process: a bug of the parent, told on stderr
+            traceback.print_exc(file=sys.stderr)
+            os._exit(1)
+        os._exit(0)
+
+    def _take(self, command: Command) -> None:
+        if isinstance(command, Cancel):
+            self._interrupt.set()
+            return
+        # Cleared here, in the order of the commands: a late Cancel stops nothing that was asked for after it.
+        self._interrupt.clear()
+        self._commands.put(command)
+
+    def serve(self) -> NoReturn:
+        """The main loop."""
+        while True:
+            command = self._commands.get()
+            try:
+                self._do(command)
+            except RuntimeFault as fault:
+                self.send(Failed(fault.fault, fault.detail[:_DETAIL], fault.facts))
+            except Exception:  # the one place where a bug becomes a message: the parent shows it and goes on
+                self.send(Failed(Fault.GENERATION_FAILED, traceback.format_exc()[-_DETAIL:]))
+
+    def _do(self, command: Inspect | Load | Generate) -> None:
+        match command:
+            case Inspect(path):
+                self.send(Inspected(inspect(path)))
+            case Load():
+                if self._generator is not None:
+                    raise RuntimeFault(Fault.GENERATION_FAILED, "this worker holds a model already")
+                self._generator, loaded = Loader(self._log, self._interrupt, self.send).load(command)
+                self.send(loaded)
+            case Generate():
+                if self._generator is None:
+                    raise RuntimeFault(Fault.GENERATION_FAILED, "no model is loaded")
+                self.send(self._generator.answer(command))
+            case _:
+                assert_never(command)

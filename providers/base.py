@@ -1,0 +1,36 @@
+"""The one interface every model answers to, local or not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from models.runtime.protocol import Sampling, Turn
+from providers.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One answer wanted: the whole conversation so far, system prompt first, the newest user message last."""
+
+    turns: tuple[Turn, ...]
+    sampling: Sampling = field(default_factory=Sampling)
+    max_tokens: int | None = None
+
+
+class Provider(Protocol):
+    """A model that can be talked to.
+
+    `stream` ends with `Finished` or raises `ProviderError`. Closing the iterator (`aclose`) cancels: when
+    that returns, the model is idle.
+    """
+
+    @property
+    def name(self) -> str:
+        """What a person calls this model: "SmolLM2 135M Instruct Q4_1"."""
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]: ...
+
+    async def close(self) -> None:
+        """Free what the model holds (memory, a child process)."""

@@ -1,0 +1,121 @@
+"""A model on this machine as a provider: loaded with the first answer that needs it, or before when asked to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+from typing import assert_never
+
+from models.runtime import protocol
+from models.runtime.engine import AnswerReport, Engine, LoadReport
+from models.runtime.protocol import LoadOptions, ModelCard, Placement, RuntimeFault
+from providers.base import ChatRequest
+from providers.errors import ProviderError
+from providers.events import (
+    Event,
+    Finished,
+    LoadProgress,
+    ModelReady,
+    PromptProgress,
+    ReasoningDelta,
+    TextDelta,
+    Usage,
+)
+
+_AUTOMATIC = LoadOptions()
+
+
+class LocalModel:
+    """One model file. Its engine is its own."""
+
+    def __init__(self, engine: Engine, path: Path, options: LoadOptions = _AUTOMATIC) -> None:
+        self._engine = engine
+        self._path = path
+        self.options = options
+        """How to load it. Takes effect with the next answer, which then loads the model again."""
+
+    @property
+    def name(self) -> str:
+        """By the model's own header once it is loaded, before that by its file."""
+        card = self.card
+        return f"{card.name} {card.quantization}".strip() if card is not None else self._path.stem
+
+    @property
+    def card(self) -> ModelCard | None:
+        """What its header says; None while it is not loaded."""
+        loaded = self._engine.loaded
+        return loaded.card if loaded is not None else None
+
+    @property
+    def placement(self) -> Placement | None:
+        """Where it runs and why; None while it is not loaded."""
+        loaded = self._engine.loaded
+        return loaded.placement if loaded is not None else None
+
+    async def load(self) -> AsyncGenerator[LoadProgress | ModelReady, None]:
+        """Load now, unless it is loaded; ends with `ModelReady`. Raises `ProviderError`. Closing it cancels.
+        """
+        try:
+            async with aclosing(self._engine.load(self._path, self.options)) as reports:
+                async for report in reports:
+                    if isinstance(report, protocol.LoadProgress):
+                        yield LoadProgress(report.fraction)
+        except RuntimeFault as fault:
+            raise _error(fault) from fault
+        placement = self.placement
+        if placement is not None:
+            yield ModelReady(placement)
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
+        """Answer, loading the model first if need be. Closing the iterator cancels; then the model is idle.
+        """
+        try:
+            async with aclosing(self._engine.load(self._path, self.options)) as loading:
+                async for report in loading:
+                    yield _loading_event(report)
+            answer = self._engine.generate(request.turns, request.sampling, request.max_tokens)
+            async with aclosing(answer) as reports:
+                async for said in reports:
+                    for event in _events(said):
+                        yield event
+        except RuntimeFault as fault:
+            raise _error(fault) from fault
+
+    async def close(self) -> None:
+        """Free its memory: the worker ends. The next answer loads it again."""
+        await self._engine.close()
+
+
+def _loading_event(report: LoadReport) -> Event:
+    if isinstance(report, protocol.LoadProgress):
+        return LoadProgress(report.fraction)
+    return ModelReady(report.placement)
+
+
+def _events(report: AnswerReport) -> tuple[Event, ...]:
+    match report:
+        case protocol.Piece(text, reasoning):
+            return (ReasoningDelta(text) if reasoning else TextDelta(text),)
+        case protocol.PromptProgress(done, total, reused):
+            return (PromptProgress(done, total, reused),)
+        case protocol.Completed():
+            usage = Usage(
+                prompt_tokens=report.prompt_tokens,
+                reused_tokens=report.reused_tokens,
+                generated_tokens=report.generated_tokens,
+                context_tokens=report.context_tokens,
+                first_token_ms=report.first_token_ms,
+                prompt_ms=report.prompt_ms,
+                generate_ms=report.generate_ms,
+            )
+            return usage, Finished(report.reason, report.omitted_turns)
+        case protocol.LoadProgress() | protocol.Loaded():
+            return (_loading_event(report),)
+        case _:
+            assert_never(report)
+
+
+def _error(fault: RuntimeFault) -> ProviderError:
+    return ProviderError(fault.fault, fault.detail, fault.facts)

@@ -1,0 +1,119 @@
+"""The command line, as other programs and people in a terminal use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def alcove(home: Path, *arguments: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "desktop", *arguments],
+        input=stdin,
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "ALCOVE_HOME": str(home / "alcove"), **environ},
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+
+
+def test_ask_streams_an_answer_to_standard_output_and_stores_nothing(tmp_path: Path) -> None:
+    done = alcove(tmp_path, "ask", "What is the capital of France?", "--seed", "1", "--max-tokens", "30")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.split()) > 3
+    assert not (tmp_path / "alcove" / "conversations.db").exists()
+
+
+def test_the_same_seed_gives_the_same_answer(tmp_path: Path) -> None:
+    ask = ("ask", "Tell me a joke.", "--seed", "7", "--max-tokens", "20", "--json")
+    first, second = alcove(tmp_path, *ask), alcove(tmp_path, *ask)
+    assert first.returncode == 0
+    assert json.loads(first.stdout)["answer"] == json.loads(second.stdout)["answer"]
+
+
+def test_json_tells_the_answer_the_model_and_what_it_took(tmp_path: Path) -> None:
+    done = alcove(tmp_path, "ask", "-", "--max-tokens", "5", "--json", stdin="Say hello.")
+    told = json.loads(done.stdout)
+    assert told["answer"]
+    assert "SmolLM2" in told["model"]
+    assert told["stop"] in ("length", "stop")
+    assert 0 < told["usage"]["generated_tokens"] <= 5
+
+
+def test_a_saved_question_is_listed_among_the_conversations(tmp_path: Path) -> None:
+    done = alcove(tmp_path, "ask", "Remember the milk", "--save", "--max-tokens", "5")
+    assert done.returncode == 0, done.stderr
+    listed = json.loads(alcove(tmp_path, "conversations", "--json").stdout)
+    assert [conversation["title"] for conversation in listed] == ["Remember the milk"]
+    assert "Remember the milk" in alcove(tmp_path, "conversations").stdout
+
+
+def test_no_conversations_is_not_a_failure_and_makes_no_file(tmp_path: Path) -> None:
+    done = alcove(tmp_path, "conversations", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, [])
+    assert not (tmp_path / "alcove").exists()
+
+
+def test_models_lists_the_starter_model(tmp_path: Path) -> None:
+    (model,) = json.loads(alcove(tmp_path, "models", "--json").stdout)
+    assert "SmolLM2" in model["name"]
+    assert model["problem"] == ""
+
+
+def test_doctor_says_that_the_lock_holds_and_the_model_loads(tmp_path: Path) -> None:
+    done = alcove(tmp_path, "doctor", "--json", QT_QPA_PLATFORM="offscreen")
+    findings = {finding["topic"]: finding for finding in json.loads(done.stdout)}
+    assert done.returncode == 0
+    assert findings["Network lock"]["works"]
+    assert findings["Starter model"]["works"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["ask"], ["ask", "Hi", "--max-tokens", "0"], ["ask", "Hi", "--seed", "x"], ["fly"], ["ask", " "]],
+)
+def test_wrong_usage_is_said_and_exits_with_2(tmp_path: Path, wrong: list[str]) -> None:
+    done = alcove(tmp_path, *wrong)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr
+
+
+def test_a_missing_model_file_is_a_sentence_and_exits_with_1(tmp_path: Path) -> None:
+    done = alcove(tmp_path, "ask", "Hi", "--model", str(tmp_path / "gone.gguf"))
+    assert done.returncode == 1
+    assert "gone.gguf is not there" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_is_no_model_is_a_sentence_and_exits_with_1(tmp_path: Path) -> None:
+    (tmp_path / "letter.gguf").write_text("Dear Sir or Madam")
+    done = alcove(tmp_path, "ask", "Hi", "--model", str(tmp_path / "letter.gguf"))
+    assert done.returncode == 1
+    assert "not a model" in done.stderr
+
+
+def test_without_a_display_the_window_says_so_and_offers_the_terminal(tmp_path: Path) -> None:
+    done = alcove(tmp_path)
+    assert done.returncode == 1
+    assert "alcove ask" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
+    command = f'"{sys.executable}" -m desktop ask "Count to one hundred" --max-tokens 60 | head -c 1'
+    done = subprocess.run(
+        command,
+        shell=True,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "ALCOVE_HOME": str(tmp_path / "alcove")},
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert len(done.stdout) == 1
+    assert "Traceback" not in done.stderr

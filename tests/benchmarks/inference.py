@@ -1,0 +1,255 @@
+"""How fast a local model answers through the whole runtime, against the same library in a plain loop.
+
+Ratios only: both sides take turns in one run, with the same threads, priority, context and number of tokens, so that
+what else the machine does falls on both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from statistics import median
+
+from benchmarks.row import Row
+from desktop.processes.roles import POLICIES, Role
+from models.runtime.engine import Engine
+from models.runtime.protocol import Completed, Piece, PromptProgress, RuntimeFault, Turn
+from support.gguf_files import damaged_files, write_model
+from support.workers import GREEDY, ask, engine_with, spawn_worker, starter
+
+_TEXT = (
+    "The history of computing runs from simple devices that helped with sums to the machines of today. Early tools "
+    "were mechanical: somebody set the first values of a calculation and moved the parts until the result appeared. "
+    "Later machines kept numbers as a length along a scale, the turn of a shaft, or a voltage. "
+)
+_PLAIN_LOOP = Path(__file__).with_name("plain_loop.py")
+_VERDICT_SECONDS = 5.0
+
+
+def run(quick: bool) -> list[Row]:
+    """All rows. `quick` repeats less and damages fewer files."""
+    return asyncio.run(_run(quick))
+
+
+async def _run(quick: bool) -> list[Row]:
+    async with engine_with(starter()) as engine:
+        plain = Plain(engine)
+        try:
+            rows = [
+                *await _speed(engine, plain, repeats=3 if quick else 9, tokens=128 if quick else 256),
+                await _follow_up(engine, plain, repeats=5 if quick else 15),
+                *await _cancel(engine, repeats=10),
+            ]
+        finally:
+            plain.close()
+    rows.append(await _damaged(count=40 if quick else 300))
+    return rows
+
+
+class Plain:
+    """The plain loop in its own process, with the settings of an engine's worker."""
+
+    def __init__(self, engine: Engine) -> None:
+        assert engine.loaded is not None
+        place = engine.loaded.placement
+        settings = {
+            "path": str(starter()),
+            "context_tokens": place.context_tokens,
+            "threads": place.threads,
+            "prompt_threads": place.prompt_threads,
+            "niceness": POLICIES[Role.WORKER].niceness,
+        }
+        command = [sys.executable, str(_PLAIN_LOOP), json.dumps(settings)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._line() == "ready\n"
+
+    def measure(self, read: int, write: int = 0, keep: int = 0) -> list[float]:
+        """Seconds to read some tokens after the first `keep`, and to write some more. Which tokens does not matter."""
+        assert self._process.stdin is not None
+        tokens = [1000 + number % 40_000 for number in range(read)]
+        self._process.stdin.write(json.dumps({"keep": keep, "read": tokens, "write": write}) + "\n")
+        self._process.stdin.flush()
+        seconds: list[float] = json.loads(self._line())
+        return seconds
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+
+async def _speed(engine: Engine, plain: Plain, repeats: int, tokens: int) -> list[Row]:
+    """A prompt of about 2,000 tokens, new each time, and an answer of a set length after it; then the same, plain."""
+    reading, writing = [], []
+    for number in range(repeats):
+        prompt = f"Number {number}. {_TEXT * 27}\nCount from 1 to 1000, one number after another: 1, 2, 3,"
+        started = time.perf_counter()
+        first = last = 0.0
+        pieces = 0
+        completed: Completed | None = None
+        async for report in engine.generate([Turn("user", prompt)], GREEDY, tokens):
+            if isinstance(report, Piece):
+                last = time.perf_counter()
+                first = first or last
+                pieces += 1
+            elif isinstance(report, Completed):
+                completed = report
+        assert completed is not None and completed.generated_tokens == tokens, "the answer ended early"
+        read = completed.prompt_tokens - completed.reused_tokens
+        plain_read, plain_write = plain.measure(read, tokens - 1)
+        reading.append(plain_read / (first - started))
+        writing.append(plain_write / (last - first))
+    how = f"median of {repeats}, taking turns with the plain loop"
+    return [
+        _ratio(
+            "Generation through worker and asyncio / plain loop",
+            writing,
+            0.97,
+            f"{how}; {tokens} tokens after 2,000",
+        ),
+        _ratio(
+            "Reading a prompt through worker and asyncio / plain loop",
+            reading,
+            0.97,
+            f"{how}; 2,000 new tokens",
+        ),
+    ]
+
+
+def _ratio(name: str, ratios: Sequence[float], target: float, how: str) -> Row:
+    value = median(ratios)
+    figure = f"{value:.3f} ({min(ratios):.3f}–{max(ratios):.3f})"
+    return Row(name, figure, f"≥ {target}", value >= target, how)
+
+
+async def _follow_up(engine: Engine, plain: Plain, repeats: int) -> Row:
+    """A conversation of 3,000 tokens is in the cache; each follow-up adds a question."""
+    turns = [Turn("user", _TEXT * 41 + "What is this about?")]
+    answer = await ask(engine, turns, max_tokens=24)
+    base = answer.completed.prompt_tokens + answer.completed.generated_tokens
+    plain.measure(base)
+    ratios = []
+    for number in range(repeats):
+        # The same conversation each time with another question, so that its length stays what it is.
+        question = Turn(
+            "user", f"Thank you. And question {number}: which of those machines came first, in one word?"
+        )
+        started = time.perf_counter()
+        first = 0.0
+        async for report in engine.generate([*turns, Turn("assistant", answer.text), question], GREEDY, 1):
+            if isinstance(report, Piece) and not first:
+                first = time.perf_counter() - started
+            elif isinstance(report, Completed):
+                new = report.prompt_tokens - report.reused_tokens
+        assert new < 100, f"{new} tokens were read again"
+        plain_seconds = plain.measure(new, keep=base)[0]
+        ratios.append(first / plain_seconds)
+    value = median(ratios)
+    return Row(
+        "First token of a follow-up in a conversation of 3,000 tokens / its new tokens alone",
+        f"{value:.2f} ({min(ratios):.2f}–{max(ratios):.2f})",
+        "≤ 1.25",
+        value <= 1.25,
+        f"median of {repeats}; {base} tokens cached, about {new} new, against the plain loop",
+    )
+
+
+async def _cancel(engine: Engine, repeats: int) -> list[Row]:
+    """From closing the answer to an idle worker, at random moments."""
+    dice = random.Random(7)
+    reading = [
+        await _cancel_once(
+            engine, number, lambda report: isinstance(report, PromptProgress), dice.uniform(0.02, 0.6)
+        )
+        for number in range(repeats)
+    ]
+    writing = [
+        await _cancel_once(engine, 0, lambda report: isinstance(report, Piece), dice.uniform(0.02, 0.2))
+        for _ in range(repeats)
+    ]
+    return [
+        _latency(
+            "Cancel to idle while the prompt is read",
+            reading,
+            f"{repeats} cancels in a prompt of 6,000 tokens",
+        ),
+        _latency(
+            "Cancel to idle while the answer is written", writing, f"{repeats} cancels at random moments"
+        ),
+    ]
+
+
+async def _cancel_once(engine: Engine, number: int, begun: Callable[[object], bool], wait: float) -> float:
+    """Milliseconds until the worker was idle. A number of its own keeps a prompt from being found in the cache."""
+    long = f"{number} {_TEXT * 82}" if begun(PromptProgress(0, 0, 0)) else "Count from 1 to 1000: 1, 2, 3,"
+    async with aclosing(engine.generate([Turn("user", long)], GREEDY, 1000)) as answer:
+        async for report in answer:
+            if begun(report):
+                break
+        await asyncio.sleep(wait)
+        started = time.perf_counter()
+    return (time.perf_counter() - started) * 1000
+
+
+def _latency(name: str, milliseconds: Sequence[float], how: str) -> Row:
+    worst = max(milliseconds)
+    return Row(name, f"{median(milliseconds):.1f} ms, worst {worst:.1f} ms", "≤ 100 ms", worst <= 100, how)
+
+
+async def _damaged(count: int) -> Row:
+    """Each damaged file in a fresh locked worker, from opening it to its sentence (or a whole short answer)."""
+    outcomes: Counter[str] = Counter()
+    slowest, what = 0.0, ""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        of_starter = count // 8
+        small = [
+            write_model(folder / "llama.gguf"),
+            write_model(folder / "qwen.gguf", architecture="qwen2", words=2000),
+        ]
+        corpora = [
+            damaged_files(folder, small[0], (count - of_starter) // 2, seed=1),
+            damaged_files(folder, small[1], count - of_starter - (count - of_starter) // 2, seed=2),
+            damaged_files(folder, starter(), of_starter, seed=3),
+        ]
+        for corpus in corpora:
+            for damaged in corpus:
+                started = time.perf_counter()
+                outcomes[await _verdict(damaged.path)] += 1
+                seconds = time.perf_counter() - started
+                if seconds > slowest:
+                    slowest, what = seconds, damaged.what
+    told = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.most_common())
+    return Row(
+        f"{count} damaged model files, each told in a sentence",
+        f"slowest {slowest:.1f} s",
+        f"≤ {_VERDICT_SECONDS:.0f} s each",
+        slowest <= _VERDICT_SECONDS,
+        f"one fresh locked worker each: {told}; slowest: {what}",
+    )
+
+
+async def _verdict(path: Path) -> str:
+    engine = Engine(spawn_worker)
+    try:
+        async for _ in engine.load(path):
+            pass
+        await ask(engine, "Hello", max_tokens=8)
+    except RuntimeFault as fault:
+        return fault.fault.value
+    finally:
+        await engine.close()
+    return "harmless"
