@@ -108,6 +108,7 @@ class Parts:
         self.conversations.notice.connect(self.chat.notice)
         self.models.notice.connect(self.chat.notice)
         self.settings.changed.connect(self._setting_changed)
+        self.chat.draft_replaced.connect(lambda: self._trace("restored"))
         self._watcher = QFileSystemWatcher([str(instance.request_file)])
         self._watcher.fileChanged.connect(self._show_window)
         self._opening = Opening(
@@ -122,9 +123,13 @@ class Parts:
         QTimer.singleShot(0, self._on_screen)
 
     def _on_screen(self) -> None:
-        if os.environ.get("ALCOVE_TRACE_START"):
-            print(f"usable {_seconds_since_start():.3f}", file=sys.stderr, flush=True)
+        self._trace("usable")
         self.models.load()
+
+    def _trace(self, what: str) -> None:
+        """For measuring: how long after its start the process was at this point, on standard error."""
+        if os.environ.get("ALCOVE_TRACE_START"):
+            print(f"{what} {_seconds_since_start():.3f}", file=sys.stderr, flush=True)
 
     def _setting_changed(self, key: str) -> None:
         if key in ("model.context_tokens", "model.threads", "model.gpu_layers"):

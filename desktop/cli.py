@@ -17,7 +17,7 @@ from pathlib import Path
 from desktop.chat.session import Ask, Ended, NotStored, Session, SessionEvent
 from desktop.doctor import examine
 from desktop.i18n import tr
-from desktop.local_models import current_model, inspect_model, known_models, make_model
+from desktop.local_models import current_model, inspect_model, known_models, make_model, model_name
 from desktop.paths import Paths
 from desktop.processes.report import LockReport
 from desktop.settings import Settings
@@ -210,8 +210,8 @@ async def _described(path: Path) -> dict[str, object]:
         card = await inspect_model(path)
     except ProviderError as error:
         problem = model_fault(error.kind, error.detail, error.facts, str(path)).text
-        return {"path": str(path), "name": path.stem, "size": "", "problem": problem, "header": None}
-    name = f"{card.name} {card.quantization}".strip() or path.stem
+        return {"path": str(path), "name": model_name(path, None), "size": "", "problem": problem, "header": None}
+    name = model_name(path, card)
     return {
         "path": str(path),
         "name": name,

@@ -10,7 +10,7 @@ from desktop.processes.roles import Role
 from desktop.settings import Settings
 from models.runtime.engine import Engine
 from models.runtime.protocol import LoadOptions, ModelCard, RuntimeFault
-from models.starter import starter_path
+from models.starter import NAME, starter_path
 from providers.errors import ProviderError
 from providers.local import LocalModel
 
@@ -27,9 +27,18 @@ def current_model(settings: Settings) -> Path | None:
     return Path(chosen) if chosen else starter_path()
 
 
+def model_name(path: Path, card: ModelCard | None) -> str:
+    """What a person calls this model: by its own header when that was read, else by its file."""
+    title = NAME if path == starter_path() else card.name if card is not None else ""
+    if card is None or not title:
+        return title or path.stem.replace(".", " ")
+    return f"{title} {card.quantization}".strip()
+
+
 def make_model(path: Path, options: LoadOptions) -> Loadable:
     """A model that loads with its first answer, or before when asked to."""
-    return LocalModel(Engine(spawn_worker), path, options)
+    name = NAME if path == starter_path() else ""
+    return LocalModel(Engine(spawn_worker), path, options, name)
 
 
 async def inspect_model(path: Path) -> ModelCard:

@@ -30,17 +30,23 @@ _AUTOMATIC = LoadOptions()
 class LocalModel:
     """One model file. Its engine is its own."""
 
-    def __init__(self, engine: Engine, path: Path, options: LoadOptions = _AUTOMATIC) -> None:
+    def __init__(
+        self, engine: Engine, path: Path, options: LoadOptions = _AUTOMATIC, title: str = ""
+    ) -> None:
+        """`title`: what to call it when its own header is not to be asked."""
         self._engine = engine
         self._path = path
+        self._title = title
         self.options = options
         """How to load it. Takes effect with the next answer, which then loads the model again."""
 
     @property
     def name(self) -> str:
-        """By the model's own header once it is loaded, before that by its file."""
+        """Its title, else what its own header says once it is loaded, else its file's name."""
         card = self.card
-        return f"{card.name} {card.quantization}".strip() if card is not None else self._path.stem
+        if card is None:
+            return self._title or self._path.stem
+        return f"{self._title or card.name} {card.quantization}".strip()
 
     @property
     def card(self) -> ModelCard | None:

@@ -97,7 +97,7 @@ class ChatViewModel(QObject):
         self._calm = QTimer(self, interval=250)
         self._calm.timeout.connect(self._show_progress)
         self._save_draft = QTimer(self, singleShot=True, interval=400)
-        self._save_draft.timeout.connect(self.store_draft)
+        self._save_draft.timeout.connect(self._write_draft)
         self._draft_of: int | None = None
         self._shown_once = False
         conversations.opened.connect(self._open_current)
@@ -200,7 +200,10 @@ class ChatViewModel(QObject):
         """Write the draft now, if it waits to be written."""
         if self._save_draft.isActive():
             self._save_draft.stop()
-            self._run(self._store.set_draft(self._draft_of, self.draft))
+            self._write_draft()
+
+    def _write_draft(self) -> None:
+        self._run(self._store.set_draft(self._draft_of, self.draft))
 
     # ---- an answer
 

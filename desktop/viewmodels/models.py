@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from desktop.bridge import Bridge, Job
 from desktop.chat.shelf import Loadable, Shelf
 from desktop.i18n import tr
+from desktop.local_models import model_name
 from desktop.settings import Settings
 from desktop.viewmodels.notice import Notice
 from desktop.words import gigabytes, model_fault
@@ -85,7 +86,7 @@ class ModelsViewModel(QObject):
         remark = tr("Small, for trying things out.") if path == self._starter else ""
         if missing:
             remark = tr("The file is not there now.")
-        return ModelItem(str(path), _name(path, card), _detail(path, card, missing), remark, missing)
+        return ModelItem(str(path), model_name(path, card), _detail(path, card, missing), remark, missing)
 
     # ---- the chip
 
@@ -214,12 +215,6 @@ class ModelsViewModel(QObject):
 
 async def _awaiting(card: Awaitable[ModelCard]) -> ModelCard:
     return await card
-
-
-def _name(path: Path, card: ModelCard | None) -> str:
-    if card is None or not card.name:
-        return path.stem.replace(".", " ")
-    return f"{card.name} {card.quantization}".strip()
 
 
 def _detail(path: Path, card: ModelCard | None, missing: bool) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from launcher import machine
 from launcher.environment import Environment
-from launcher.installation import ensure
-from launcher.running import Stop
+from launcher.stop import Stop
 
 HELP = """\
 python3 run.py                  Set up what is missing, then open Alcove.
@@ -57,8 +56,16 @@ def main(root: Path, arguments: Sequence[str]) -> int:
         return 130
 
 
+def _ensure(environment: Environment, *, tests: bool) -> None:
+    # Everything that sets up is imported when there is something to do: a second start goes straight on.
+    if not environment.is_ready(tests=tests, display=machine.display()):
+        from launcher.installation import ensure
+
+        ensure(environment, tests=tests)
+
+
 def _alcove(environment: Environment, arguments: Sequence[str]) -> int:
-    ensure(environment, tests=False)
+    _ensure(environment, tests=False)
     # Safe path: a file named like one of our modules in the person's current folder is not imported.
     return _become(environment, ["-X", "utf8", "-P", "-m", "desktop", *arguments])
 
@@ -71,13 +78,15 @@ def _help(environment: Environment, arguments: Sequence[str]) -> int:
 def _setup(environment: Environment, arguments: Sequence[str]) -> int:
     if set(arguments) - {"--cpu"}:
         raise WrongUsage(f"setup does not know {' '.join(arguments)}")
+    from launcher.installation import ensure
+
     ensure(environment, tests=False, look_again=True, cpu_only="--cpu" in arguments)
     print("Ready. Open Alcove with:  python3 run.py")
     return 0
 
 
 def _test(environment: Environment, arguments: Sequence[str]) -> int:
-    ensure(environment, tests=True)
+    _ensure(environment, tests=True)
     os.chdir(environment.root)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     return _become(environment, ["-X", "utf8", "-m", "pytest", *arguments])
@@ -89,7 +98,7 @@ def _check(environment: Environment, arguments: Sequence[str]) -> int:
 
     if arguments:
         raise WrongUsage(f"check does not know {' '.join(arguments)}")
-    ensure(environment, tests=True)
+    _ensure(environment, tests=True)
     console = Console(len(CHECKS))
     failures = 0
     for name in CHECKS:
@@ -111,7 +120,7 @@ def _bench(environment: Environment, arguments: Sequence[str]) -> int:
     if unknown:
         known = ", ".join(bench.areas(environment.root))
         raise WrongUsage(f"there is no benchmark named {' '.join(sorted(unknown))}; there are {known}")
-    ensure(environment, tests=True)
+    _ensure(environment, tests=True)
     return bench.run(environment, names, quick=quick)
 
 
@@ -120,5 +129,7 @@ def _become(environment: Environment, arguments: Sequence[str]) -> int:
     command = [str(environment.python), *arguments]
     sys.stdout.flush()
     if sys.platform == "win32":
+        import subprocess
+
         return int(subprocess.run(command, check=False).returncode)
     os.execv(command[0], command)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from launcher import native
+from launcher import machine
 
 LOCKS = ("requirements-uv.lock", "requirements-build.lock", "requirements.lock", "requirements-dev.lock")
 FORMAT = "1"  # of the set-up itself: raise it when its steps change
@@ -60,7 +60,7 @@ class Environment:
         for name in (*LOCKS, "pyproject.toml"):
             digest.update((self.root / name).read_bytes())
         # Scripts and the .pth file in .venv name the checkout's place: a moved checkout needs a new one.
-        digest.update(f"{FORMAT}\n{self.root}\n{native.built_for()}\n".encode())
+        digest.update(f"{FORMAT}\n{self.root}\n{machine.built_for()}\n".encode())
         digest.update(self._interpreter())
         return digest.hexdigest()
 

@@ -14,12 +14,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from launcher import native, system
+from launcher import machine, native, system
 from launcher.console import Console
 from launcher.environment import Environment
 from launcher.locking import alone
 from launcher.native import Backend
-from launcher.running import CommandFailed, Stop, run
+from launcher.running import CommandFailed, run
+from launcher.stop import Stop
 
 STEPS = 4
 FIRST_TIME = " The first time takes some minutes: llama.cpp is compiled for this machine."
@@ -46,7 +47,7 @@ def ensure(
     `look_again` goes through all steps even so: for a person who has just installed a compiler for their GPU.
     Raises `Stop` with a sentence; Ctrl-C and SIGTERM end what runs and leave a set-up that goes on next time.
     """
-    display = system.display()
+    display = machine.display()
     if not look_again and environment.is_ready(tests=tests, display=display):
         return
     console = Console(STEPS)
@@ -145,7 +146,7 @@ class _Installation:
             self._uv(["install", "--no-deps", "--editable", "."], log)
             console.activity("trying it")
             self._run([str(self._environment.python), "-P", "-c", TRIAL], log, QT_QPA_PLATFORM="offscreen")
-        displays = {system.display(), *(["x11"] if self._tests else []), *self._before.get("displays", [])}
+        displays = {machine.display(), *(["x11"] if self._tests else []), *self._before.get("displays", [])}
         return {
             "tests": self._tests,
             "backend": backend.name,

@@ -6,11 +6,9 @@ two machines or two flag sets that share a cache never get each other's wheel.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -18,11 +16,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from launcher import machine
+
 PACKAGE = "llama-cpp-python"
 WITHOUT_COMMON = "set(LLAMA_BUILD_COMMON OFF)\n"
 MEMORY_PER_COMPILER = 1_000_000_000  # bytes; g++ takes up to 0.8 GB for one file of llama.cpp
-# The instruction sets that ggml compiles for with -march=native; other flags change with the kernel's version.
-INSTRUCTION_SETS = re.compile(r"^(sse4_|ssse3|avx|fma|f16c|bmi|amx|asimd|sve|sme|i8mm|bf16|dotprod)")
 
 
 class Backend(NamedTuple):
@@ -55,12 +53,13 @@ def choose(*, gpu: str, nvcc: str, cpu_only: bool, system: str = sys.platform) -
 
 def config_settings(backend: Backend, include: Path, gpu: str) -> dict[str, str]:
     """All settings of the build, by their names in scikit-build-core. `include`: see `without_common`."""
+    made_for = [machine.built_for()] + ([machine.digest(gpu)] if backend.name == "cuda" else [])
     return {f"cmake.define.{name}": value for name, value in backend.settings.items()} | {
         # The binding's image reader: nothing here shows a model pictures, so a fifth of the compiling is not needed.
         "cmake.define.LLAVA_BUILD": "OFF",
         "cmake.define.CMAKE_PROJECT_llama.cpp_INCLUDE": include.as_posix(),
         # CMake ignores this one; it makes the key of the cached wheel name the machine that it was compiled for.
-        "cmake.define.ALCOVE_BUILT_FOR": built_for() + (f"-{_digest(gpu)}" if backend.name == "cuda" else ""),
+        "cmake.define.ALCOVE_BUILT_FOR": "-".join(made_for),
     }
 
 
@@ -83,24 +82,9 @@ def without_common(cache: Path) -> Path:
     return include
 
 
-def built_for() -> str:
-    """A short name of what a build from here needs: the CPU's instruction sets (-march=native) and the C library.
-
-    Elsewhere it would be killed by the CPU or refused by the loader; homes and disks do move between machines.
-    """
-    parts = [sys.platform, platform.machine()]
-    if sys.platform == "linux":
-        parts += sorted(
-            word for word in _cpuinfo("flags", "Features").split() if INSTRUCTION_SETS.match(word)
-        )
-    elif sys.platform == "win32":
-        parts.append(os.environ.get("PROCESSOR_IDENTIFIER", ""))
-    return _digest(" ".join(parts))
-
-
 def processor_name() -> str:
     """What the processor calls itself, where the system tells."""
-    return _cpuinfo("model name") or platform.processor() or platform.machine()
+    return machine.cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 def nvidia_gpu() -> str:
@@ -136,16 +120,3 @@ def memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return sys.maxsize
-
-
-def _cpuinfo(*names: str) -> str:
-    """A line of Linux's description of its first processor, which speaks for all; "" elsewhere."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            return next((line.partition(":")[2].strip() for line in file if line.startswith(names)), "")
-    except OSError:
-        return ""
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

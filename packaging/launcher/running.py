@@ -13,13 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO
 
 from launcher.console import Console
+from launcher.stop import Stop
 
 LAST_LINES = 20
 NOISE = "DEBUG "  # uv's verbose lines: progress is read from them, a person is spared them
-
-
-class Stop(Exception):
-    """Set-up can't go on. The text is for the person: what happened and what to do next."""
 
 
 class CommandFailed(Exception):

@@ -15,17 +15,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from launcher import packages
+from launcher import machine, packages
 from launcher.console import Console
 from launcher.packages import Package
-from launcher.running import CommandFailed, Stop, run
+from launcher.running import CommandFailed, run
+from launcher.stop import Stop
 
 FREE_DISK = (
     2_500_000_000  # bytes: 0.6 GB stay in .venv, the compiler needs as much again for a while, and uv's cache
 )
 NEWEST_PYTHON = (3, 14)  # what the locked PySide6 supports
 OLDEST_GLIBC = (2, 34)  # what PySide6's wheels are built against
-CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem")
+CERTIFICATES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+)
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts")
 
 
@@ -34,15 +39,6 @@ class Missing(NamedTuple):
 
     name: str
     package: Package
-
-
-def display() -> str:
-    """How a window would be shown: "wayland", "x11", or "" without a display."""
-    if sys.platform != "linux" or os.environ.get("QT_QPA_PLATFORM", "").startswith("offscreen"):
-        return ""
-    if os.environ.get("WAYLAND_DISPLAY"):
-        return "wayland"
-    return "x11" if os.environ.get("DISPLAY") else ""
 
 
 def provide(root: Path, *, tests: bool, console: Console, log: IO[str]) -> None:
@@ -67,7 +63,7 @@ def look(*, tests: bool) -> list[Missing]:
         missing.append(Missing("a C++ compiler", packages.COMPILER))
     if sys.platform != "linux":
         return missing
-    shown = display()
+    shown = machine.display()
     libraries = dict(packages.QT)
     libraries |= packages.X11 if shown == "x11" or tests else {}
     libraries |= packages.WAYLAND if shown == "wayland" else {}

@@ -20,11 +20,12 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.row import Row
+from support.gguf_files import damaged_files, write_model
+from support.workers import GREEDY, ask, engine_with, spawn_worker, starter
+
 from desktop.processes.roles import POLICIES, Role
 from models.runtime.engine import Engine
 from models.runtime.protocol import Completed, Piece, PromptProgress, RuntimeFault, Turn
-from support.gguf_files import damaged_files, write_model
-from support.workers import GREEDY, ask, engine_with, spawn_worker, starter
 
 _TEXT = (
     "The history of computing runs from simple devices that helped with sums to the machines of today. Early tools "

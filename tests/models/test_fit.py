@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.gguf_files import write_model
+from support.workers import starter
 
 from models.fit import cache_bytes_per_token, choose_fit
 from models.gguf import Header, read_header
 from models.runtime.protocol import Fault, LoadOptions, RuntimeFault
-from support.gguf_files import write_model
-from support.workers import starter
 
 AUTOMATIC = LoadOptions()
 PLENTY = 1 << 40

@@ -10,11 +10,11 @@ import gguf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.gguf_files import damaged_files, write_model
+from support.workers import starter
 
 from models.gguf import Skipped, card, layer_tensors, read_header
 from models.runtime.protocol import Fault, RuntimeFault
-from support.gguf_files import damaged_files, write_model
-from support.workers import starter
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.gguf_files import CHATML, ENDLESS_TEMPLATE, damaged_files, write_encoder, write_model
+from support.workers import ask, engine_with, spawn_worker, starter
 
 from models.runtime.engine import Engine
 from models.runtime.protocol import Fault, LoadOptions, RuntimeFault
-from support.gguf_files import CHATML, ENDLESS_TEMPLATE, damaged_files, write_encoder, write_model
-from support.workers import ask, engine_with, spawn_worker, starter
 
 VERDICT_SECONDS = 60.0
 """Far above the five seconds aimed at, which the benchmark measures: other programs may be busy here."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.gguf_files import write_encoder, write_model
+from support.workers import starter
 
 from models.gguf import read_header
 from models.runtime import placement
@@ -12,8 +14,6 @@ from models.runtime.diagnosis import chat_fault, load_fault
 from models.runtime.llama import Device
 from models.runtime.placement import layers_to_try, reason_for
 from models.runtime.protocol import Fault
-from support.gguf_files import write_encoder, write_model
-from support.workers import starter
 
 GPU = [Device("CUDA0", "A graphics card", True, 8 << 30, 8 << 30)]
 

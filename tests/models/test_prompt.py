@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.gguf_files import CHATML
 
 from models.runtime.prompt import Guard, PromptBuilder
 from models.runtime.protocol import Turn
 from models.runtime.template import ChatTemplate
-from support.gguf_files import CHATML
 
 CONTROL = ["<|im_start|>", "<|im_end|>", "<|im_end|>x", "<s>"]
 

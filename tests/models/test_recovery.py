@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from support.gguf_files import write_model
+from support.workers import GREEDY, ask, engine_with, starter
 
 from desktop.processes.child import ChildProcess, launch
 from models.runtime.engine import Engine
 from models.runtime.protocol import Fault, Loaded, LoadOptions, Piece, RuntimeFault, StopReason, Turn
-from support.gguf_files import write_model
-from support.workers import GREEDY, ask, engine_with, starter
 
 STORY = [Turn("user", "Count from 1 to 1000: 1, 2, 3,")]
 

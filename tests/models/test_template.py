@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 import pytest
+from support.gguf_files import CHATML
 
 from models.runtime.protocol import Fault, RuntimeFault, Turn
 from models.runtime.template import ChatTemplate, regular
-from support.gguf_files import CHATML
 
 CHAT = [
     Turn("system", "Be brief."),

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from support.workers import GREEDY, spawn_worker, starter
 
 from models.runtime.engine import Engine
 from models.runtime.protocol import Fault, LoadOptions, Sampling, StopReason, Turn
@@ -14,7 +15,6 @@ from providers.base import ChatRequest, Provider
 from providers.errors import ProviderError
 from providers.events import Event, Finished, LoadProgress, ModelReady, PromptProgress, TextDelta, Usage
 from providers.local import LocalModel
-from support.workers import GREEDY, spawn_worker, starter
 
 HELLO = ChatRequest((Turn("user", "Say hello."),), GREEDY, 8)
 

@@ -15,7 +15,8 @@ import pytest
 
 from launcher.console import Console, duration
 from launcher.installation import activity
-from launcher.running import CommandFailed, Stop, run
+from launcher.running import CommandFailed, run
+from launcher.stop import Stop
 
 PACKAGING = Path(__file__).parents[2] / "packaging"
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and file locks of POSIX")

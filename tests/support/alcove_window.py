@@ -30,7 +30,7 @@ class AlcoveWindow:
         self.window = ""
 
     def start(self) -> None:
-        """Start it and wait until its window takes keys."""
+        """Start it and wait until its window takes keys and shows what was there before."""
         environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
@@ -45,13 +45,16 @@ class AlcoveWindow:
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert self.process.stderr is not None
-        first = self.process.stderr.readline()
-        assert first.startswith("usable"), first + (
-            self.process.stderr.read() if self.process.poll() is not None else ""
-        )
+        for expected in ("usable", "restored"):
+            self._read_line(expected)
         self.window = self._xdotool("search", "--sync", "--onlyvisible", "--name", "Alcove").split()[0]
         self._xdotool("windowfocus", "--sync", self.window)
+
+    def _read_line(self, beginning: str) -> None:
+        assert self.process is not None and self.process.stderr is not None
+        line = self.process.stderr.readline()
+        if not line.startswith(beginning):
+            raise AssertionError(f"expected {beginning!r}: {line}{self.process.stderr.read()}")
 
     def _xdotool(self, *arguments: str) -> str:
         environ = {"PATH": os.environ["PATH"], "DISPLAY": self._display}

@@ -67,7 +67,10 @@ def tops(view: TranscriptView) -> dict[tuple[TextView, int], int]:
 def turn_wheel(
     widget: QWidget, degrees: int, keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
 ) -> None:
-    """Turn the wheel over a widget, as the window system reports it: 120 for a notch, down is negative."""
+    """Turn the wheel over a widget: 120 for a notch, down is negative.
+
+    What a widget ignores goes to the one it stands in, as Qt does with events from the window system.
+    """
     at = QPointF(widget.width() / 2, widget.height() / 2)
     event = QWheelEvent(
         at,
@@ -79,4 +82,8 @@ def turn_wheel(
         Qt.ScrollPhase.NoScrollPhase,
         False,
     )
-    QApplication.sendEvent(widget, event)
+    event.ignore()
+    target: QWidget | None = widget
+    while target is not None and not event.isAccepted():
+        QApplication.sendEvent(target, event)
+        target = target.parentWidget()

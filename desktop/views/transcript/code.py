@@ -22,7 +22,7 @@ from desktop.views.transcript.appearance import Appearance
 from desktop.views.transcript.buttons import QuietButton, style_scroll_bars
 from desktop.views.transcript.content import Code
 from desktop.views.transcript.highlight import Highlighter, language_name
-from desktop.views.transcript.scrolling import TALLEST, follows_end, takes_wheel
+from desktop.views.transcript.scrolling import TALLEST, follows_end, turn_inside
 from desktop.views.transcript.textview import TextView
 
 _LONGEST_LINE = 2_000  # characters on one line of the window; the copy has the line as it is
@@ -64,10 +64,7 @@ class CodeText(TextView):
             style_scroll_bars(self, look, "surface")
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        if takes_wheel(self, event):
-            super(TextView, self).wheelEvent(event)
-        else:
-            event.ignore()
+        turn_inside(self, event)
 
 
 class CodeView(QWidget):

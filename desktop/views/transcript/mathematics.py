@@ -122,7 +122,8 @@ class Mathematics(QObject):
 
     @property
     def busy(self) -> bool:
-        return self._asked is not None or bool(self._waiting)
+        """Whether formulas are being drawn, or have been and nobody has been told yet."""
+        return self._asked is not None or bool(self._waiting) or self._tell.isActive()
 
     def close(self) -> None:
         """End the child. Formulas not drawn stay source."""
@@ -168,7 +169,7 @@ class Mathematics(QObject):
         except (BadRecord, KeyError, TypeError, ValueError):
             self._give_up_on_asked()
         self._next()
-        if not self.busy:
+        if self._asked is None:
             self._idle.start()
 
     def _take(self, record: dict[str, object]) -> None:

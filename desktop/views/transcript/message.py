@@ -234,6 +234,11 @@ class MessageView(QWidget):
 
     # ---- what the transcript asks
 
+    @property
+    def depends_on_place(self) -> bool:
+        """Whether more or less of it has widgets depending on where the window is."""
+        return len(self.parts) > 1 or not all(part.made for part in self.parts)
+
     def in_use(self) -> bool:
         """Whether it must not go away: the keyboard is in it, or text in it is selected."""
         focus = QApplication.focusWidget()

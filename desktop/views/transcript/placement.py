@@ -192,7 +192,7 @@ class Placement:
             self.rows[row] = view
             self._stale.add(row)
         width = self._area.viewport().width()
-        if row in self._stale or self._widths.get(row) != width or len(view.parts) > 1:
+        if row in self._stale or self._widths.get(row) != width or view.depends_on_place:
             self._stale.discard(row)
             self._widths[row] = width
             self.heights[row] = view.lay_out(width, top - REACH, bottom + REACH)

@@ -6,23 +6,32 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QAbstractScrollArea
 
+_NOTCH = 120  # what Qt reports for one notch of the wheel
+_STEP = 60  # pixels to scroll for it
 TALLEST = 640  # pixels for text of 15 px; what is longer scrolls inside itself
 
 
-def takes_wheel(area: QAbstractScrollArea, event: QWheelEvent) -> bool:
-    """Whether an area scrolls itself with this turn of the wheel, rather than the whole transcript.
+def turn_inside(area: QAbstractScrollArea, event: QWheelEvent) -> None:
+    """Scroll an area with this turn of the wheel, or leave the event to the transcript.
 
-    Sideways always, when there is something to the side. Up and down only while it has the keyboard (after a
-    click into it, say) and is not at its end: a page that is scrolled past must not get caught in a listing.
+    Sideways (also with Shift) always, when there is something to the side. Up and down only while it has the
+    keyboard, after a click into it, say, and is not at its end: a page that is scrolled past must not get
+    caught in a listing.
     """
     delta = event.angleDelta()
-    sideways = abs(delta.x()) > abs(delta.y()) or bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-    if sideways:
-        return area.horizontalScrollBar().maximum() > 0
-    bar = area.verticalScrollBar()
-    if not area.hasFocus() or delta.y() == 0:
-        return False
-    return bar.value() > bar.minimum() if delta.y() > 0 else bar.value() < bar.maximum()
+    sideways = abs(delta.x()) > abs(delta.y())
+    if sideways or event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+        bar, turned = area.horizontalScrollBar(), delta.x() if sideways else delta.y()
+        wanted = True
+    else:
+        bar, turned = area.verticalScrollBar(), delta.y()
+        wanted = area.hasFocus()
+    target = max(bar.minimum(), min(bar.maximum(), bar.value() - turned * _STEP // _NOTCH))
+    if wanted and target != bar.value():
+        bar.setValue(target)
+        event.accept()
+    else:
+        event.ignore()
 
 
 def follows_end(area: QAbstractScrollArea) -> bool:

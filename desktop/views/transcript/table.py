@@ -14,7 +14,7 @@ from desktop.views.transcript.appearance import Appearance
 from desktop.views.transcript.buttons import style_scroll_bars
 from desktop.views.transcript.columns import Columns
 from desktop.views.transcript.content import Span, Style, Table, plain_text
-from desktop.views.transcript.scrolling import TALLEST, follows_end, takes_wheel
+from desktop.views.transcript.scrolling import TALLEST, follows_end, turn_inside
 from desktop.views.transcript.slab import Shape, SlabView, reads_from_right
 from desktop.views.transcript.textview import focus_ring
 
@@ -227,10 +227,7 @@ class TableView(QAbstractScrollArea):
     # ---- events
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        if takes_wheel(self, event):
-            super().wheelEvent(event)
-        else:
-            event.ignore()
+        turn_inside(self, event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         sideways = event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right)

@@ -305,9 +305,7 @@ def test_a_narrow_window_wraps_the_text_and_keeps_the_place(qtbot: QtBot) -> Non
     settle(qtbot, view)
     visible = [m.entry.message_id for m in messages(view) if m.y() < 700 and m.y() + m.height() > 0]
     assert number in visible
-    assert all(
-        text.width() <= 420 for text in texts(view.viewport()) if text.parentWidget() in messages(view)
-    )
+    assert all(text.width() < 420 for text, _ in tops(view))
 
 
 def test_a_megabyte_of_answer_has_widgets_only_near_the_window(qtbot: QtBot) -> None:
@@ -325,7 +323,7 @@ def test_what_a_conversation_loses_or_changes_is_gone_from_the_window(qtbot: QtB
     view = open_transcript(qtbot, conversation(10))
     view.model.truncate(4)
     settle(qtbot, view)
-    assert [message.entry.message_id for message in messages(view)] == [1, 2, 3, 4]
+    assert messages(view)[-1].entry.message_id == 4
     view.model.replace(3, Entry(4, "assistant", "Something else."))
     settle(qtbot, view)
     assert texts(messages(view)[-1])[0].toPlainText() == "Something else."
