@@ -146,10 +146,11 @@ def _renew_header(copy: Path) -> None:
 
     https://www.sqlite.org/fileformat2.html#the_database_header
     """
-    with closing(sqlite3.connect(":memory:")) as fresh:
-        fresh.execute("CREATE TABLE anything (id INTEGER)")
-        page_size = fresh.execute("PRAGMA page_size").fetchone()[0]
-        header = bytearray(fresh.serialize()[:_HEADER])
+    other = copy.with_name("other.db")
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE anything (id INTEGER)")
+        (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+    header = bytearray(other.read_bytes()[:_HEADER])
     header[18:20] = b"\x02\x02"  # with a write-ahead log
     header[28:32] = (copy.stat().st_size // page_size).to_bytes(4, "big")
     with copy.open("r+b") as file:

@@ -111,6 +111,7 @@ class ConversationPage(QWidget):
             view = self._transcript = TranscriptView()
             view.setAccessibleName(tr("Conversation"))
             view.setAccessibleDescription(tr("The messages of the open conversation, oldest first."))
+            self._restyle()  # before it binds, or it would draw everything twice
             view.bind(self._chat.transcript)
             view.edit_requested.connect(self._edit)
             view.regenerate_requested.connect(self._chat.regenerate)
@@ -118,7 +119,6 @@ class ConversationPage(QWidget):
             view.notice.connect(self.status.remark)
             self._stack.addWidget(view)
             view.viewport().installEventFilter(self)
-            self._restyle()
             QWidget.setTabOrder(self.header.network_chip, view)
         return self._transcript
 

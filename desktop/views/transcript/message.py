@@ -16,6 +16,7 @@ from desktop.views.transcript.notes import Footer, ProblemBar
 from desktop.views.transcript.parts import EMPTY_SHARE, PartView, chars_per_line, gap, place_of, select_in
 from desktop.views.transcript.pieces import Growing, Part, split
 from desktop.views.transcript.reasoning import ReasoningView
+from desktop.views.transcript.textview import TextView
 from desktop.views.transcript.waiting import WaitingDots
 
 _MARGIN = 24  # pixels beside the column, at least
@@ -261,7 +262,7 @@ class MessageView(QWidget):
         if number < len(self.parts) and not self.parts[number].made:
             self.parts[number].make()
 
-    def select(self, hit: Hit) -> tuple[QWidget, QRect] | None:
+    def select(self, hit: Hit) -> tuple[TextView, QRect] | None:
         """Select what was found; the widget it is in and where in it."""
         if hit.part >= len(self.parts) or hit.block >= len(self.parts[hit.part].views):
             return None

@@ -214,7 +214,7 @@ def _texts(view: BlockView) -> list[TextView]:
             return []
 
 
-def select_in(view: BlockView, text: str, count: int) -> tuple[QWidget, QRect] | None:
+def select_in(view: BlockView, text: str, count: int) -> tuple[TextView, QRect] | None:
     """Select occurrence `count` of `text` in a block; the text widget it is in and where in it."""
     if isinstance(view, TableView):
         view.show_occurrence(text, count)

@@ -10,10 +10,13 @@ from typing import cast
 from PySide6.QtCore import QEvent, QMimeData, QRectF, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QColor,
+    QContextMenuEvent,
     QFocusEvent,
+    QGuiApplication,
     QHelpEvent,
     QImage,
     QKeyEvent,
+    QKeySequence,
     QPainter,
     QPaintEvent,
     QTextBlock,
@@ -21,8 +24,9 @@ from PySide6.QtGui import (
     QTextOption,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QFrame, QTextBrowser, QToolTip, QWidget
+from PySide6.QtWidgets import QFrame, QMenu, QTextBrowser, QToolTip, QWidget
 
+from desktop.i18n import tr
 from desktop.views.transcript.appearance import FORMULA_OBJECT, PARAGRAPH_PROPERTY, Appearance
 from desktop.views.transcript.content import Kind
 from desktop.views.transcript.inline_formula import NO_WIDTH, OBJECT, FormulaObject, formulas_between
@@ -134,6 +138,7 @@ class TextView(QTextBrowser):
         """There is no other document to go to."""
 
     def createMimeDataFromSelection(self) -> QMimeData:
+        """For dragging out: plain text, no HTML."""
         data = QMimeData()
         data.setText(self.selected_text())
         return data
@@ -156,10 +161,34 @@ class TextView(QTextBrowser):
         event.ignore()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in SCROLL_KEYS:
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_selection()
+        elif event.key() in SCROLL_KEYS:
             event.ignore()
         else:
             super().keyPressEvent(event)
+
+    def deselect(self) -> None:
+        cursor = self.textCursor()
+        cursor.clearSelection()
+        self.setTextCursor(cursor)
+
+    def copy_selection(self) -> None:
+        # Text rather than mime data of ours: Qt may end that after Python has gone, and crash.
+        text = self.selected_text()
+        if text:
+            QGuiApplication.clipboard().setText(text)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        menu = QMenu(self)
+        address = self.anchorAt(event.pos())
+        if address:
+            menu.addAction(tr("Copy link"), lambda: self.link_activated.emit(address))
+        copy = menu.addAction(tr("Copy"), self.copy_selection)
+        copy.setEnabled(self.textCursor().hasSelection())
+        menu.addAction(tr("Select all"), self.selectAll)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(event.globalPos())
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         by_keyboard = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from PySide6.QtCore import QMetaObject, QObject, QPoint, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
+from shiboken6 import isValid
 
 from desktop.i18n import tr
 from desktop.viewmodels.transcript import TranscriptModel
@@ -23,6 +24,7 @@ from desktop.views.transcript.heights import Heights
 from desktop.views.transcript.mathematics import Mathematics
 from desktop.views.transcript.message import MessageView, guess_heights
 from desktop.views.transcript.placement import Placement
+from desktop.views.transcript.textview import TextView
 
 _SHORTEST_MS, _LONGEST_MS = 33, 400  # between two drawings of a streaming answer
 _SHARE = 4  # of the time at most goes into drawing it: one part in this many
@@ -44,6 +46,7 @@ class TranscriptView(QAbstractScrollArea):
         self._look = Appearance(LIGHT, 15)
         self._model = TranscriptModel(self)
         self._connections: list[QMetaObject.Connection] = []
+        self._found: TextView | None = None  # where the last hit is selected
         self._changed: set[int] = set()  # rows whose entries differ from what is shown
         self._last_flush = 0.0  # seconds that the last drawing took
         self._placement = Placement(self, self._make)
@@ -345,8 +348,11 @@ class TranscriptView(QAbstractScrollArea):
         found = view.select(hit)
         if found is None:
             return False
-        widget, rect = found
-        self.show_widget(widget, rect)
+        text, rect = found
+        before, self._found = self._found, text
+        if before is not None and before is not text and isValid(before):
+            before.deselect()
+        self.show_widget(text, rect)
         self._after_placing()
         return True
 
