@@ -25,8 +25,7 @@ _BESIDES = 128 << 20
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """The context a model is loaded with and the bytes it will take, of which `cache_bytes` is the KV cache.
-    """
+    """The context a model is loaded with and the bytes it will take, of which `cache_bytes` is the KV cache."""
 
     context_tokens: int
     need_bytes: int

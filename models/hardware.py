@@ -122,8 +122,7 @@ def _group_folders() -> list[Path]:
 
 
 def _text(file: Path) -> str:
-    """Empty where there is no such file: the topmost group has no limits, and other systems have no groups.
-    """
+    """Empty where there is no such file: the topmost group has no limits, and other systems have no groups."""
     try:
         return file.read_text(encoding="ascii", errors="replace")
     except OSError:

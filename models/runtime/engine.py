@@ -38,9 +38,7 @@ AnswerReport = LoadReport | PromptProgress | Piece | Completed
 _AUTOMATIC = LoadOptions()
 _USUAL = Sampling()
 _SETTLE_SECONDS = 5.0
-"""How long a worker may take to become idle after a cancel. On a CPU it takes milliseconds; a GPU finishes
-its batch.
-"""
+"""How long a worker may take to become idle after a cancel. On a CPU that is milliseconds, on a GPU a batch."""
 
 
 class Engine:
@@ -102,8 +100,7 @@ class Engine:
         sampling: Sampling = _USUAL,
         max_tokens: int | None = None,
     ) -> AsyncGenerator[AnswerReport]:
-        """Answer: `PromptProgress` and `Piece`s, at last `Completed`. First the reports of a load, if one is
-        needed.
+        """Answer: `PromptProgress` and `Piece`s, at last `Completed`; before, the reports of a load if need be.
 
         Closing the iterator cancels the answer: when that returns, the worker is idle. Raises `RuntimeFault`;
         after WORKER_STOPPED the next call starts anew.
@@ -115,10 +112,12 @@ class Engine:
             worker = self._living_worker()
             worker.send(Generate(tuple(turns), sampling, max_tokens))
             try:
-                while worker.busy:
+                completed = False
+                while not completed:
                     answer = await worker.receive()
                     if not isinstance(answer, PromptProgress | Piece | Completed):
                         raise worker.condemn(f"{type(answer).__name__} in an answer")
+                    completed = isinstance(answer, Completed)
                     yield answer
             finally:
                 await self._stop(worker)
@@ -137,7 +136,7 @@ class Engine:
         worker = self._worker = await WatchedWorker.start(self._spawn)
         try:
             worker.send(self._wanted)
-            while worker.busy:
+            while self._loaded is None:
                 report = await worker.receive()
                 if not isinstance(report, LoadProgress | Loaded):
                     raise worker.condemn(f"{type(report).__name__} while loading")
@@ -163,4 +162,3 @@ class Engine:
         if self._worker is None:
             raise RuntimeFault(Fault.WORKER_STOPPED, "it was closed")
         return self._worker
-

@@ -41,8 +41,7 @@ _MESSAGE_ENDS = ("<|end|>", "<|start|>", "<|return|>", "<|call|>", _CHANNEL)
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How the answers of one model are read. `thinking` None: in channels, as gpt-oss writes them (harmony).
-    """
+    """How the answers of one model are read. `thinking` None: in channels, as gpt-oss writes them (harmony)."""
 
     thinking: Thinking | None
     stop_text: str = ""
@@ -123,8 +122,7 @@ class ThinkingSplitter:
         return [(held, self._state is _State.REASONING)]
 
     def _step(self, spans: list[Span]) -> bool:
-        """Take what is certain from the held text. True when the state changed and there may be more to take.
-        """
+        """Take what is certain from the held text. True when the state changed and there may be more to take."""
         if self._trim:
             self._held = self._held.lstrip()
             if not self._held:

@@ -33,8 +33,7 @@ class ParentSide(Protocol):
 
     @property
     def last_words(self) -> str:
-        """The end of what the child wrote to stderr, at most 4,000 characters, for the details of an error.
-        """
+        """The end of what the child wrote to stderr, at most 4,000 characters, for the details of an error."""
 
 
 class ChildSide(Protocol):

@@ -146,8 +146,7 @@ def version() -> str:
 
 
 def devices() -> list[Device]:
-    """Every device found. The CPU is one of them; its free memory is not to be believed (it says all of it).
-    """
+    """Every device found. The CPU is one of them; its free memory is not to be believed (it says all of it)."""
     count = _ggml("ggml_backend_dev_count", ctypes.c_size_t)()
     get = _ggml("ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t)
     return [_device(get(index)) for index in range(count)]

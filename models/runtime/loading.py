@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import psutil
 
@@ -39,8 +39,7 @@ from models.runtime.template import ChatTemplate
 
 Send = Callable[[Report], None]
 
-# What the stages may take beyond their usual deadline, generously: per token of vocabulary, per byte, for a
-# GPU.
+# What the stages may take, generously: per token of vocabulary, per byte, for a GPU.
 _VOCABULARY_TOKENS_PER_SECOND = 15_000
 _BYTES_PER_SECOND = 500_000_000
 _GPU_START_SECONDS = 90.0  # a driver that compiles its programs for the first time
@@ -112,20 +111,20 @@ class Loader:
         self._log.lines.clear()
         gpu_seconds = _GPU_START_SECONDS if on_gpu else 0.0
         self._send(Stage("vocabulary", header.vocabulary / _VOCABULARY_TOKENS_PER_SECOND + gpu_seconds))
-        try:
-            model = self._read_weights(path, header, on_gpu)
-            self._send(Stage("context", (fit.need_bytes / _BYTES_PER_SECOND) + gpu_seconds))
+        with ExitStack() as undo:
             try:
+                model = self._read_weights(path, header, on_gpu)
+                undo.callback(model.close)
+                self._send(Stage("context", fit.need_bytes / _BYTES_PER_SECOND + gpu_seconds))
                 context = model.new_context(
                     fit.context_tokens, threads.generation, threads.prompt, self._interrupt
                 )
+                undo.callback(context.close)
             except llama.LoadRefused:
-                model.close()
-                raise
-        except llama.LoadRefused:
-            raise load_fault(self._log.lines, header.architecture, self._interrupt.is_set) from None
-        self._warm_up(model, context)
-        return model, context
+                raise load_fault(self._log.lines, header.architecture, self._interrupt.is_set) from None
+            self._warm_up(model, context)
+            undo.pop_all()
+            return model, context
 
     def _read_weights(self, path: str, header: Header, on_gpu: int) -> llama.Model:
         meter = _Meter(header.weight_bytes, self._send)
@@ -142,9 +141,7 @@ class Loader:
             self._log.on_line = None
 
     def _warm_up(self, model: llama.Model, context: llama.Context) -> None:
-        """Evaluate one token: what aborts on damaged numbers does so now, and a GPU is ready for the first
-        answer.
-        """
+        """Evaluate one token: what aborts on damaged numbers does so now, and a GPU gets ready."""
         token = model.vocabulary.bos if 0 <= model.vocabulary.bos < model.vocabulary.size else 0
         result = context.decode([token])
         if result is llama.Decoded.INTERRUPTED:
@@ -166,7 +163,9 @@ class Loader:
         )
         prompt, end = template.render([Turn("user", "Hello")]), template.after_answer()
         self._send(Stage("trial"))
-        vocabulary.tokenize(prompt, True)  # what a damaged vocabulary does, it does now, not in the middle of a chat
+        vocabulary.tokenize(
+            prompt, True
+        )  # what a damaged vocabulary does, it does now, not in the middle of a chat
         control, added = vocabulary.control_and_added()
         guard = Guard([*control, *(text for text in added if _is_a_marker(text, template.source))])
         builder = PromptBuilder(template, vocabulary, guard, bos, lambda name: self._send(Stage(name)))
@@ -175,9 +174,7 @@ class Loader:
 
 
 def _is_a_marker(text: str, template: str) -> bool:
-    """Whether a token added to the vocabulary structures a conversation: others are words, spaces or HTML
-    tags.
-    """
+    """Whether a token added to the vocabulary structures a conversation, and is no word, space or HTML tag."""
     return len(text) > 2 and text[0] in "<[" and text in template
 
 

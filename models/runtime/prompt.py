@@ -60,8 +60,7 @@ class Guard:
         return re.sub("|".join(map(re.escape, found)), lambda match: self._mark(match[0]), text)
 
     def split(self, text: str) -> list[tuple[str, bool]]:
-        """The parts of a rendered text: the template's (False), and hidden ones as they were spelled (True).
-        """
+        """The parts of a rendered text: the template's (False), and hidden ones as they were spelled (True)."""
         pieces = _MARK.split(text)
         return [
             (self._spelled(piece), True) if index % 2 else (piece, False)

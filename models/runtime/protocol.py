@@ -27,8 +27,7 @@ class StopReason(StrEnum):
 
 
 class Fault(StrEnum):
-    """What can be wrong with a model file, the machine or the worker. Environment faults, never bugs of ours.
-    """
+    """What can be wrong with a model file, the machine or the worker. Environment faults, never bugs of ours."""
 
     FILE_MISSING = "file_missing"
     FILE_UNREADABLE = "file_unreadable"

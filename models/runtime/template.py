@@ -51,8 +51,7 @@ class ChatTemplate:
         self._takes_system, self._takes_parts = self._try_out()
 
     def render(self, turns: Sequence[Turn]) -> str:
-        """The prompt of a conversation, up to where the answer begins. Raises `RuntimeFault` TEMPLATE_BROKEN.
-        """
+        """The prompt of a conversation, up to where the answer begins. Raises `RuntimeFault` TEMPLATE_BROKEN."""
         return self._render(turns, self._takes_system, self._takes_parts, prompt=True)
 
     def after_answer(self) -> str:

@@ -15,6 +15,7 @@ from models.runtime.protocol import (
     Completed,
     Failed,
     Fault,
+    Generate,
     Inspected,
     Loaded,
     ProtocolError,
@@ -53,7 +54,6 @@ _LONGEST = 180.0
 _WATCH_SECONDS = 0.1
 _EXIT_SECONDS = 2.0
 
-_LOADING = ("header", "vocabulary", "weights", "context", "trial")
 _FINAL = (Inspected, Loaded, Completed, Failed)
 """Each command is answered by exactly one of these, as its last report."""
 
@@ -70,6 +70,7 @@ class WatchedWorker:
         self._heard = self._loop.time()
         self._listening = False
         self._busy = True  # it owes its Ready
+        self._opening = False  # it is busy with a file, not with an answer
         self._verdict: RuntimeFault | None = None  # why the parent ended it, if the parent did
         self._end: RuntimeFault | None = None
         self._burial = asyncio.create_task(self._await_end())
@@ -112,7 +113,8 @@ class WatchedWorker:
         """Give it a command. Only `Cancel` may be sent while it is busy."""
         if not self._busy:
             self._busy = True
-            self._enter("header", 0.0)
+            self._opening = not isinstance(command, Generate)
+            self._enter("header" if self._opening else "prompt", 0.0)
             self._watch = asyncio.create_task(self._keep_watch())
         self._child.send(encode(command))
 
@@ -144,14 +146,15 @@ class WatchedWorker:
 
     async def close(self) -> None:
         """End the process and wait for it to be gone."""
+        fault = Fault.LOAD_CANCELLED if self._opening else Fault.WORKER_STOPPED
         self._rest()
-        self._kill(RuntimeFault(Fault.WORKER_STOPPED, "it was closed"))
+        self._kill(RuntimeFault(fault, "it was closed"))
         await asyncio.shield(self._burial)
 
     def condemn(self, what: str) -> RuntimeFault:
-        """A worker that breaks the protocol is not listened to any further: it may belong to somebody else by now."""
-        self._rest()
+        """End a worker that breaks the protocol: it may do somebody else's will by now."""
         fault = RuntimeFault(Fault.WORKER_STOPPED, f"it broke the protocol: {what}", {"stage": self._stage})
+        self._rest()
         self._kill(fault)
         return fault
 
@@ -181,7 +184,8 @@ class WatchedWorker:
         self._heard = self._loop.time()
 
     def _rest(self) -> None:
-        self._busy = False
+        self._busy = self._opening = False
+        self._stage = "idle"
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
@@ -214,27 +218,23 @@ class WatchedWorker:
     async def _await_end(self) -> None:
         """From the first moment to the last, so that an idle worker's death is noticed too."""
         status = await self._child.wait()
-        self._end = self._verdict or _meaning(status, self._stage, self._child.last_words.strip())
+        self._end = self._verdict or self._meaning(status)
         self._rest()
 
+    def _meaning(self, status: int) -> RuntimeFault:
+        """What the end of a process that nobody ended says about the file, or at least about the worker.
 
-def _meaning(status: int, stage: str, words: str) -> RuntimeFault:
-    """What the end of a process that nobody ended says about the file, or at least about the worker.
-
-    While a model is loaded, a crash is the file's doing: llama.cpp checks little of what it reads.
-    """
-    facts: dict[str, int | str] = {"stage": stage}
-    if status >= 0:
-        facts["status"] = status
-        crashed = _is_crash_on_windows(status)
-    else:
-        facts["signal"] = _signal_name(-status)
-        crashed = facts["signal"] in _CRASHES
-    if stage in _LOADING and facts.get("signal") == "SIGBUS":  # a page of the mapped file could not be read
-        return RuntimeFault(Fault.FILE_UNREADABLE, words, facts)
-    if stage in _LOADING and crashed:
-        return RuntimeFault(Fault.DAMAGED, words, facts)
-    return RuntimeFault(Fault.WORKER_STOPPED, words, facts)
+        While a file is opened, a crash is the file's doing: llama.cpp checks little of what it reads.
+        """
+        name = _signal_name(-status) if status < 0 else ""
+        facts: dict[str, int | str] = {"stage": self._stage}
+        facts["signal" if name else "status"] = name or status
+        words = self._child.last_words.strip()
+        if self._opening and name == "SIGBUS":  # a page of the mapped file could not be read
+            return RuntimeFault(Fault.FILE_UNREADABLE, words, facts)
+        if self._opening and (name in _CRASHES or _is_crash_on_windows(status)):
+            return RuntimeFault(Fault.DAMAGED, words, facts)
+        return RuntimeFault(Fault.WORKER_STOPPED, words, facts)
 
 
 _CRASHES = ("SIGABRT", "SIGSEGV", "SIGFPE", "SIGILL", "SIGTRAP", "SIGBUS")

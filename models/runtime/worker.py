@@ -38,8 +38,7 @@ _DETAIL = 2_000
 
 
 def main(channel: ChildSide, lock_summary: str, locked: bool) -> NoReturn:
-    """Serve the parent until it goes away. `lock_summary`: what the lock of this process came to, in words.
-    """
+    """Serve the parent until it goes away. `lock_summary`: what the lock of this process came to, in words."""
     worker = _Worker(channel)
     worker.send(Ready(llama.version(), lock_summary, locked))
     threading.Thread(target=worker.read, name="reader", daemon=True).start()

@@ -188,7 +188,7 @@ class _Installation:
         ]
         if self._built_otherwise(settings):
             # uv compares versions only: to it, other settings are no reason to install again.
-            self._uv(["uninstall", native.PACKAGE], log)
+            arguments.append(f"--reinstall-package={native.PACKAGE}")
         lock = "requirements-dev.lock" if self._tests else "requirements.lock"
         self._uv(["sync", *arguments, "--require-hashes", lock], log)
 
@@ -203,9 +203,8 @@ class _Installation:
         """`uv -v pip …` into this environment. What builds a package comes from the build lock, checked by hash."""
         command = [str(self._environment.program("uv")), "-v", "pip", *arguments]
         command += [f"--python={self._environment.python}", "--no-managed-python"]
-        if arguments[0] != "uninstall":
-            command += ["--build-constraints=requirements-build.lock", "--require-build-hashes"]
-            command += ["--preview-features=build-dependency-hashes"]
+        command += ["--build-constraints=requirements-build.lock", "--require-build-hashes"]
+        command += ["--preview-features=build-dependency-hashes"]
         compilers = native.parallel_compilers(os.cpu_count() or 1, native.memory())
         self._run(command, log, CMAKE_BUILD_PARALLEL_LEVEL=str(compilers))
 

@@ -28,7 +28,7 @@ def engine(runner: asyncio.Runner) -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def tiny_engine(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """A model that writes nonsense, fast: for what does not depend on the words. A token is a character."""
-    yield from _loaded(runner, write_model(tmp_path_factory.mktemp("tiny") / "tiny.gguf", context=4096))
+    yield from _loaded(runner, write_model(tmp_path_factory.mktemp("tiny") / "tiny.gguf", context=8192))
 
 
 def _loaded(runner: asyncio.Runner, path: Path) -> Iterator[Engine]:

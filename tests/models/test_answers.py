@@ -186,33 +186,33 @@ def test_a_message_longer_than_the_context_is_refused_with_the_figures(
     runner: asyncio.Runner, tiny_engine: Engine
 ) -> None:
     async def too_long() -> None:
-        await ask(tiny_engine, LONG * 3)
+        await ask(tiny_engine, LONG * 6)
 
     with pytest.raises(RuntimeFault) as caught:
         runner.run(too_long())
     assert caught.value.fault is Fault.PROMPT_TOO_LONG
-    assert int(caught.value.facts["prompt_tokens"]) > int(caught.value.facts["room"]) == 3072
+    assert caught.value.facts["room"] == 8192 - 24
+    assert int(caught.value.facts["prompt_tokens"]) > len(LONG) * 6
     assert runner.run(ask(tiny_engine, "Say hello.")).completed.generated_tokens
 
 
-def test_a_long_conversation_goes_on_without_its_oldest_turns(
-    runner: asyncio.Runner, tiny_engine: Engine
-) -> None:
+def test_a_long_conversation_goes_on_without_its_oldest_turns(tmp_path: Path) -> None:
     async def talk() -> list[Completed]:
         turns = [Turn("system", "You are brief.")]
         done = []
-        for number in range(16):
-            turns.append(Turn("user", f"Number {number}: " + "tell me more about the sea. " * 15))
-            done.append((await ask(tiny_engine, turns, max_tokens=12)).completed)
-            turns.append(Turn("assistant", "Yes."))
+        async with engine_with(write_model(tmp_path / "short.gguf", context=1024)) as engine:
+            for number in range(24):
+                turns.append(Turn("user", f"Number {number}: " + "tell me more. " * 4))
+                done.append((await ask(engine, turns, max_tokens=12)).completed)
+                turns.append(Turn("assistant", "Yes."))
         return done
 
-    done = runner.run(talk())
+    done = asyncio.run(talk())
     assert done[0].omitted_turns == 0 and done[-1].omitted_turns > 0
-    assert all(completed.prompt_tokens + completed.generated_tokens <= 4096 for completed in done)
+    assert all(completed.prompt_tokens + completed.generated_tokens <= 1024 for completed in done)
     # The cut moves in steps: between two moves, a follow-up finds its past in the cache.
     later = [completed for completed in done if completed.omitted_turns > 0]
-    assert sum(completed.reused_tokens > 2000 for completed in later) > len(later) / 2
+    assert sum(completed.reused_tokens > 500 for completed in later) > len(later) / 2
 
 
 def test_an_answer_that_fills_the_context_says_so(tmp_path: Path) -> None:

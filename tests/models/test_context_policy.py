@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -55,14 +56,14 @@ def test_what_is_kept_fits_and_is_the_newest(
 ) -> None:
     turns = conversation(lengths, system)
     room = room_for_prompt(context, None)
-    try:
-        kept = keep(turns, room, context // 4)
-    except RuntimeFault as fault:
-        newest = [turn for turn in turns if turn.role == "system"] + turns[-1:]
-        assert fault.fault is Fault.PROMPT_TOO_LONG
-        assert fault.facts == {"prompt_tokens": len(build(newest)), "room": room}
-        assert len(build(newest)) > room
+    newest = [turn for turn in turns if turn.role == "system"] + turns[-1:]
+    if len(build(newest)) > room:
+        with pytest.raises(RuntimeFault) as caught:
+            keep(turns, room, context // 4)
+        assert caught.value.fault is Fault.PROMPT_TOO_LONG
+        assert caught.value.facts == {"prompt_tokens": len(build(newest)), "room": room}
         return
+    kept = keep(turns, room, context // 4)
     assert len(kept.prompt) <= room
     head = turns[:1] if system else []
     assert kept.prompt.turns == head + turns[len(head) + kept.omitted_turns :]
@@ -94,7 +95,7 @@ def test_the_cut_stays_for_many_turns() -> None:
         cuts.append(keep(turns, room_for_prompt(1000, None), 250).omitted_turns)
         turns.append(Turn("assistant", words(20)))
     assert cuts == sorted(cuts)
-    moves = sum(1 for before, after in zip(cuts, cuts[1:], strict=False) if after != before)
+    moves = sum(1 for before, after in itertools.pairwise(cuts) if after != before)
     assert 0 < moves <= 60 * 48 / 250 + 1  # once for each quarter of the context, not with each turn
 
 

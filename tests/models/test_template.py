@@ -19,14 +19,17 @@ CHAT = [
 
 # The idioms of real templates, each reduced to the point.
 REFUSES_SYSTEM = (  # Gemma 2
-    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('No system role') }}{% endif %}"
     "{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
     "{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}"
     "{% set role = 'model' if message['role'] == 'assistant' else message['role'] %}"
     "{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{'<start_of_turn>model\n'}}{% endif %}"
 )
-DROPS_SYSTEM = "{% for m in messages %}{% if m.role != 'system' %}[{{ m.role }}]{{ m.content }}{% endif %}{% endfor %}[assistant]"
+DROPS_SYSTEM = (
+    "{% for m in messages %}{% if m.role != 'system' %}[{{ m.role }}]{{ m.content }}{% endif %}{% endfor %}"
+    "[assistant]"
+)
 WANTS_PARTS = (  # vision models
     "{% for m in messages %}<{{ m.role }}>{% for part in m['content'] %}{% if part['type'] == 'text' %}"
     "{{ part['text'] }}{% endif %}{% endfor %}{% endfor %}<assistant>"
@@ -51,8 +54,8 @@ def fault_of(template: str) -> RuntimeFault:
 
 def test_a_plain_template_is_followed_to_the_letter() -> None:
     assert rendered(CHATML, CHAT) == (
-        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nOne?<|im_end|>\n<|im_start|>assistant\nTwo.<|im_end|>\n"
-        "<|im_start|>user\nThree?<|im_end|>\n<|im_start|>assistant\n"
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nOne?<|im_end|>\n"
+        "<|im_start|>assistant\nTwo.<|im_end|>\n<|im_start|>user\nThree?<|im_end|>\n<|im_start|>assistant\n"
     )
 
 
@@ -77,7 +80,8 @@ def test_white_space_is_trimmed_as_template_authors_expect_and_thinking_is_on() 
 def test_the_tools_of_real_templates_are_there() -> None:
     template = (
         "{% for m in messages %}{% if m.role == 'skip' %}{% continue %}{% endif %}{{ m.content }}{% endfor %}"
-        "{% generation %}!{% endgeneration %}{{ {'a': '<&\u00fc'} | tojson }}{{ eos_token }}{{ strftime_now('%Y') | length }}"
+        "{% generation %}!{% endgeneration %}{{ {'a': '<&\u00fc'} | tojson }}{{ eos_token }}"
+        "{{ strftime_now('%Y') | length }}"
         "{% if tools is not none %}tools{% endif %}"
     )
     assert rendered(template, CHAT[1:2]) == 'One?!{"a": "<&ü"}</s>4'

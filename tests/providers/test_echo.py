@@ -58,7 +58,7 @@ def test_closing_the_stream_ends_it() -> None:
             heard += isinstance(event, TextDelta)
             if heard == 5:
                 break
-        await stream.aclose()  # type: ignore[attr-defined]
+        await stream.aclose()
         return heard
 
     assert asyncio.run(stop()) == 5

@@ -36,14 +36,14 @@ def test_the_first_answer_loads_the_model_and_the_second_does_not() -> None:
     first, second = asyncio.run(talk())
     kinds = [type(event) for event in first]
     order = [LoadProgress, ModelReady, PromptProgress, TextDelta, Usage, Finished]
-    assert [kind for kind in dict.fromkeys(kinds)] == order
+    assert list(dict.fromkeys(kinds)) == order
     assert not any(isinstance(event, LoadProgress | ModelReady) for event in second)
     usage = next(event for event in second if isinstance(event, Usage))
     assert usage.generated_tokens <= 8 and usage.reused_tokens > 0 and usage.tokens_per_second > 0
 
 
 def test_it_can_be_loaded_before_it_is_asked() -> None:
-    async def load() -> list[object]:
+    async def load() -> list[LoadProgress | ModelReady]:
         model = LocalModel(Engine(spawn_worker), starter(), LoadOptions(context_tokens=512))
         told = [event async for event in model.load()]
         assert model.placement is not None and model.placement.context_tokens == 512

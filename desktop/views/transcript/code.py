@@ -22,7 +22,7 @@ from desktop.views.transcript.appearance import Appearance
 from desktop.views.transcript.buttons import QuietButton, style_scroll_bars
 from desktop.views.transcript.content import Code
 from desktop.views.transcript.highlight import Highlighter, language_name
-from desktop.views.transcript.scrolling import TALLEST, follows_end, turn_inside
+from desktop.views.transcript.scrolling import TALLEST, Follower, turn_inside
 from desktop.views.transcript.textview import TextView
 
 _LONGEST_LINE = 2_000  # characters on one line of the window; the copy has the line as it is
@@ -83,6 +83,7 @@ class CodeView(QWidget):
         self.copy_button = QuietButton(look, "copy", tr("Copy code"), tr("Copy"), self)
         self.copy_button.clicked.connect(self.copy)
         self.text = CodeText(look, self)
+        self._follower = Follower(self.text)
         self._highlighter = Highlighter(self.text.document(), look.palette)
         self._filling = QTimer(self, singleShot=True, interval=0)
         self._filling.timeout.connect(self._fill)
@@ -95,6 +96,7 @@ class CodeView(QWidget):
         if block == self.block and final == self._final:
             return
         self.block, self._final = block, final
+        self._follower.active = not final
         name = language_name(block.language)
         self.text.setAccessibleName(tr("Code in {language}", language=name) if name else tr("Code"))
         self.copy_button.setAccessibleName(
@@ -102,11 +104,15 @@ class CodeView(QWidget):
         )
         wanted = _broken(block.source.rstrip("\n"))
         if not wanted.startswith(self._shown[: self._written]):
-            self._written = 0
-            self.text.document().clear()
+            self._empty()
         self._shown = wanted
         self._fill()
         self.update()
+
+    def _empty(self) -> None:
+        self._written = 0
+        self.text.document().clear()
+        self._highlighter.forget()
 
     def _fill(self) -> None:
         """Write the next lines into the document; the rest a little later, so that nothing waits for it."""
@@ -116,7 +122,6 @@ class CodeView(QWidget):
             if not end:
                 end = len(self._shown)
                 break
-        at_end = follows_end(self.text)
         with self.text.writing():
             self._append(self._shown[self._written : end])
         self._written = end
@@ -124,8 +129,6 @@ class CodeView(QWidget):
             self._filling.start()
         else:
             self._highlighter.show(self._shown, self.block.language, final=self._final)
-        if at_end and not self._final:
-            self.text.verticalScrollBar().setValue(self.text.verticalScrollBar().maximum())
 
     def _append(self, text: str) -> None:
         cursor = QTextCursor(self.text.document())
@@ -154,8 +157,7 @@ class CodeView(QWidget):
         self.copy_button.set_look(look)
         self.text.set_look(look)
         self._highlighter.set_palette(look.palette)
-        self.text.document().clear()
-        self._written = 0
+        self._empty()
         block, self.block = self.block, Code("")
         self.show_block(block, self._final)
 

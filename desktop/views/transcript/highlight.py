@@ -120,6 +120,13 @@ class Highlighter(QObject):
         self._work = self._lex(_lexer(class_name))
         self._slice()
 
+    def forget(self) -> None:
+        """The document has been emptied."""
+        self._lines = []
+        self._safe = (0, 0)
+        self._text = ""
+        self._work = None
+
     def set_palette(self, palette: Palette) -> None:
         self._palette = palette
         lines, self._lines = self._lines, []

@@ -34,8 +34,8 @@ from desktop.processes.environment import child_environment
 from desktop.processes.framing import BadRecord, LineSplitter, decode_line, encode_line
 from desktop.views.transcript.typeset import MAX_LATEX, MAX_LENGTH, UNITS
 
-_START_MS = 15_000  # for the child to start and import; then for each formula:
-_FORMULA_MS = 2_500
+_START_MS = 20_000  # for the child to start; then for each formula:
+_FORMULA_MS = 2_000
 _IDLE_MS = 60_000  # without work the child is ended; it starts again when needed
 _MAX_FAILURES = 5  # of the child, in a row; after that formulas stay source
 _MAX_KEPT = 2_000  # drawings
@@ -173,9 +173,12 @@ class Mathematics(QObject):
             self._idle.start()
 
     def _take(self, record: dict[str, object]) -> None:
+        if "ready" in record:
+            self._deadline.start(_FORMULA_MS)
+            return
         if self._asked is None or record.get("latex") != self._asked.latex:
             raise BadRecord("an answer that was not asked for")
-        drawing = None if "problem" in record else _drawing(record)
+        drawing = None if "problem" in record else drawing_of(record)
         self._keep(self._asked, drawing)
         self._asked = None
         self._failures = 0
@@ -220,7 +223,7 @@ class Mathematics(QObject):
             child.waitForFinished(1_000)
 
 
-def _drawing(record: dict[str, object]) -> Drawing:
+def drawing_of(record: dict[str, object]) -> Drawing:
     """The drawing an answer describes, made anew from its numbers. Raises for anything else."""
     left, top, width, height = (_number(record[name]) for name in ("left", "top", "width", "height"))
     shapes = record["shapes"]

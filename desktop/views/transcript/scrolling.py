@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QAbstractScrollArea
 
@@ -32,6 +32,25 @@ def turn_inside(area: QAbstractScrollArea, event: QWheelEvent) -> None:
         event.accept()
     else:
         event.ignore()
+
+
+class Follower(QObject):
+    """Keeps the end of an area in sight while it grows, unless a person has scrolled away from it."""
+
+    def __init__(self, area: QAbstractScrollArea) -> None:
+        super().__init__(area)
+        self.active = False
+        self._at_end = True
+        self._bar = area.verticalScrollBar()
+        self._bar.valueChanged.connect(self._moved)
+        self._bar.rangeChanged.connect(self._grown)
+
+    def _moved(self, value: int) -> None:
+        self._at_end = value >= self._bar.maximum() - 4
+
+    def _grown(self, least: int, most: int) -> None:
+        if self.active and self._at_end:
+            self._bar.setValue(most)
 
 
 def follows_end(area: QAbstractScrollArea) -> bool:

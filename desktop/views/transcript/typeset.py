@@ -4,7 +4,7 @@ r"""The child that turns LaTeX into drawings: a process, because a formula can k
 up the window. Here it can be ended. It locks itself like a worker before it reads anything: no network, no
 programs, no file changed.
 
-One JSON object per line. In: {"latex", "display"}. Out: both again, and either "problem" or "left", "top",
+One JSON object per line. First {"ready"} comes out. Then in: {"latex", "display"}; out: both again, and either "problem" or "left", "top",
 "width", "height" (the box, with the baseline at 0, in units of `UNITS` to the em) and "shapes": each with "d"
 (an SVG path) or "rect" (x, y, width, height), and "line", the width of its outline, when it is not filled.
 """
@@ -14,7 +14,9 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+import warnings
 import xml.etree.ElementTree as ElementTree
+from functools import cache
 from typing import Any
 
 from desktop.processes.channel import StdioChannel
@@ -40,14 +42,11 @@ class Refused(Exception):
 
 def draw(latex: str, display: bool) -> dict[str, object]:
     """The drawing of a formula. Raises `Refused`, and whatever ziamath raises for what it cannot read."""
-    ziamath: Any = importlib.import_module("ziamath")  # 0.3 s, and only this process pays for it
-
     if len(latex) > MAX_LATEX:
         raise Refused("too long")
     if _REFUSED.search(latex):
         raise Refused("a command that is not drawn")
-    # QtSvg draws SVG 2's symbols in the wrong places.
-    ziamath.config.svg2 = False
+    ziamath = _ziamath()
     drawn: Any = ziamath.Latex(_safe(latex), size=UNITS, inline=not display, margin=0.0)
     if "\\" in "".join(drawn.mathml.itertext()):
         raise Refused("an unknown command")
@@ -57,6 +56,16 @@ def draw(latex: str, display: bool) -> dict[str, object]:
         raise Refused("no size, or too large a one")
     shapes = [_shape(element) for element in picture.iter() if element.tag not in ("svg", "g")]
     return {"left": left, "top": top, "width": width, "height": height, "shapes": shapes}
+
+
+@cache
+def _ziamath() -> Any:
+    """The library; 0.3 s the first time, which only this process pays for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on Python 3.11 it opens its font in a way that is now discouraged
+        library: Any = importlib.import_module("ziamath")
+    library.config.svg2 = False  # QtSvg draws SVG 2's symbols in the wrong places
+    return library
 
 
 def _shape(element: ElementTree.Element) -> dict[str, object]:
@@ -104,6 +113,8 @@ def main() -> int:
     """Answer until the parent goes away."""
     lock_down(Role.WORKER)
     channel = StdioChannel()
+    _ziamath()
+    channel.send({"ready": True})
     while (request := channel.receive()) is not None:
         channel.send(answer(str(request["latex"]), bool(request["display"])))
     return 0

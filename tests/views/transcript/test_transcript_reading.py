@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 from support.transcript_gallery import CODE, MATH, PROSE, TABLE
@@ -111,12 +112,12 @@ def test_scrolling_up_through_guessed_heights_never_jumps(qtbot: QtBot) -> None:
 
 def test_scrolling_to_the_start_ends_at_the_first_message(qtbot: QtBot) -> None:
     view = open_transcript(qtbot, conversation(200))
-    qtbot.keyClick(view, Qt.Key.Key_Home)
+    QTest.keyClick(view, Qt.Key.Key_Home)
     settle(qtbot, view)
     first = messages(view)[0]
     assert first.entry.message_id == 1
     assert first.y() == 0
-    qtbot.keyClick(view, Qt.Key.Key_End)
+    QTest.keyClick(view, Qt.Key.Key_End)
     settle(qtbot, view)
     assert view.verticalScrollBar().value() == view.verticalScrollBar().maximum()
 
@@ -128,7 +129,7 @@ def test_a_button_leads_back_to_the_newest_message(qtbot: QtBot) -> None:
     view.verticalScrollBar().setValue(0)
     settle(qtbot, view)
     assert button.isVisible()
-    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     settle(qtbot, view)
     assert not button.isVisible()
     assert view.verticalScrollBar().value() == view.verticalScrollBar().maximum()
@@ -219,7 +220,7 @@ def test_keys_scroll_from_anywhere_in_the_conversation(qtbot: QtBot) -> None:
             (Qt.Key.Key_PageUp, -1),
         ):
             before = bar.value()
-            qtbot.keyClick(start, key)
+            QTest.keyClick(start, key)
             assert (bar.value() - before) * sign > 0
 
 
@@ -233,7 +234,7 @@ def test_tab_goes_through_a_message_in_reading_order(qtbot: QtBot) -> None:
     view.setFocus()
     names = []
     for _ in range(12):
-        qtbot.keyClick(QApplication.focusWidget() or view, Qt.Key.Key_Tab)
+        QTest.keyClick(QApplication.focusWidget() or view, Qt.Key.Key_Tab)
         focus = QApplication.focusWidget()
         if focus is None or not view.viewport().isAncestorOf(focus):
             break
@@ -258,7 +259,7 @@ def test_the_keyboard_brings_what_it_reaches_into_the_window(qtbot: QtBot) -> No
     view.activateWindow()
     view.setFocus()
     for _ in range(25):
-        qtbot.keyClick(QApplication.focusWidget() or view, Qt.Key.Key_Tab)
+        QTest.keyClick(QApplication.focusWidget() or view, Qt.Key.Key_Tab)
         settle(qtbot, view)
         focus = QApplication.focusWidget()
         assert focus is not None
@@ -272,8 +273,8 @@ def test_ctrl_a_and_ctrl_c_copy_a_block(qtbot: QtBot) -> None:
     view = open_transcript(qtbot, [Entry(1, "assistant", "Words with $x^2$.\n\n- item")])
     text = text_with(view, "Words")
     text.setFocus()
-    qtbot.keyClick(text, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
-    qtbot.keyClick(text, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(text, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(text, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     assert QGuiApplication.clipboard().text() == "Words with $x^2$.\n•\titem"
 
 
