@@ -210,7 +210,13 @@ async def _described(path: Path) -> dict[str, object]:
         card = await inspect_model(path)
     except ProviderError as error:
         problem = model_fault(error.kind, error.detail, error.facts, str(path)).text
-        return {"path": str(path), "name": model_name(path, None), "size": "", "problem": problem, "header": None}
+        return {
+            "path": str(path),
+            "name": model_name(path, None),
+            "size": "",
+            "problem": problem,
+            "header": None,
+        }
     name = model_name(path, card)
     return {
         "path": str(path),
@@ -234,7 +240,7 @@ async def _doctor(paths: Paths, report: LockReport, as_json: bool) -> int:
 def _safe(text: str) -> str:
     """A model's words for a terminal: escape sequences could retitle it, move its cursor or write its clipboard."""
     return "".join(
-        c for c in text if c in "\n\t" or c.isprintable() or c.isspace() and c not in "\r\v\f\x1c\x1d\x1e\x85"
+        c for c in text if c in "\n\t" or c.isprintable() or (c.isspace() and c not in "\r\v\f\x1c\x1d\x1e\x85")
     )
 
 

@@ -79,7 +79,9 @@ async def _conversations(database: Path) -> Finding:
     except StoreFault as fault:
         return Finding(topic, False, store_fault(fault).text)
     if found.problems:
-        return Finding(topic, False, tr("the file is damaged: {problems}", problems="; ".join(found.problems[:3])))
+        return Finding(
+            topic, False, tr("the file is damaged: {problems}", problems="; ".join(found.problems[:3]))
+        )
     text = tr(
         "{conversations} with {messages} messages; the file is sound",
         conversations=found.conversations,

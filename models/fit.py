@@ -38,11 +38,10 @@ def cache_bytes_per_token(header: Header) -> int:
 
 
 def choose_fit(header: Header, options: LoadOptions, free_bytes: int) -> Fit:
-    """The context for a model: what was asked for, or as much as fits up to 8,192 tokens, never more than
-    trained for.
+    """The context for a model: what was asked for, or as much as fits up to 8,192 tokens.
 
-    Raises `RuntimeFault` NOT_ENOUGH_MEMORY (facts: need_bytes, free_bytes) when even the shortest does not
-    fit.
+    It is never longer than the model was trained for. Raises `RuntimeFault` NOT_ENOUGH_MEMORY (facts:
+    need_bytes, free_bytes, context_tokens) when even the shortest does not fit.
     """
     trained = header.number(f"{header.architecture}.context_length")
     longest = max(_SHORTEST_CONTEXT, trained) if trained > 0 else LONGEST_AUTOMATIC_CONTEXT

@@ -1,6 +1,4 @@
-"""How an answer can fail. A kind and its facts; the words for a person are made in one place,
-`desktop.words`.
-"""
+"""How an answer can fail: a kind and its facts. The words for a person are made in `desktop.words`."""
 
 from __future__ import annotations
 

@@ -23,8 +23,7 @@ class ModelReady:
 
 @dataclass(frozen=True, slots=True)
 class PromptProgress:
-    """Tokens of the prompt processed so far, of `total`; `reused` were still in memory from the turn before.
-    """
+    """Tokens of the prompt processed so far, of `total`; `reused` were in memory from the turn before."""
 
     done: int
     total: int
@@ -69,8 +68,9 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The last event of every stream that did not fail. `omitted_turns`: oldest turns that did not fit the
-    context.
+    """The last event of every stream that did not fail.
+
+    `omitted_turns`: how many of the oldest turns did not fit the context.
     """
 
     reason: StopReason

@@ -1,5 +1,4 @@
-"""A model on this machine as a provider: loaded with the first answer that needs it, or before when asked to.
-"""
+"""A model on this machine as a provider: loaded with its first answer, or before when asked to."""
 
 from __future__ import annotations
 
@@ -61,8 +60,7 @@ class LocalModel:
         return loaded.placement if loaded is not None else None
 
     async def load(self) -> AsyncGenerator[LoadProgress | ModelReady, None]:
-        """Load now, unless it is loaded; ends with `ModelReady`. Raises `ProviderError`. Closing it cancels.
-        """
+        """Load now, unless it is loaded; ends with `ModelReady`. Closing it cancels. Raises `ProviderError`."""
         try:
             async with aclosing(self._engine.load(self._path, self.options)) as reports:
                 async for report in reports:
@@ -75,8 +73,7 @@ class LocalModel:
             yield ModelReady(placement)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
-        """Answer, loading the model first if need be. Closing the iterator cancels; then the model is idle.
-        """
+        """Answer, loading the model first if need be. Closing it cancels; then the model is idle."""
         try:
             async with aclosing(self._engine.load(self._path, self.options)) as loading:
                 async for report in loading:

@@ -8,8 +8,14 @@ from desktop.viewmodels.transcript import Entry
 from desktop.words import model_fault
 from models.runtime.protocol import Fault, StopReason
 
+_PLAIN_ENDS = ("", StopReason.STOP.value)
+"""Ends that need no words."""
+
 
 def entry_of(message: Message) -> Entry:
+    """The entry for one message. Cheap for a question: opening a conversation makes thousands."""
+    if message.role == "user":
+        return Entry(message.id, "user", message.text, branch=message.branch, branches=message.branches)
     problem, detail = _problem(message)
     return Entry(
         message_id=message.id,
@@ -21,6 +27,7 @@ def entry_of(message: Message) -> Entry:
         problem=problem,
         problem_detail=detail,
         footnote=_footnote(message),
+        author=message.model,
         branch=message.branch,
         branches=message.branches,
     )
@@ -28,6 +35,8 @@ def entry_of(message: Message) -> Entry:
 
 def _problem(message: Message) -> tuple[str, str]:
     """What the person should know about this answer, and its technical detail."""
+    if message.status is Status.COMPLETE and message.stop_reason in _PLAIN_ENDS and not message.omitted_turns:
+        return "", ""
     if message.status is Status.FAILED:
         fault = Fault(message.fault) if message.fault in set(Fault) else Fault.GENERATION_FAILED
         sentence = model_fault(fault, message.fault_detail, message.fault_facts, message.model)
@@ -57,16 +66,16 @@ def _problem(message: Message) -> tuple[str, str]:
 
 def _footnote(message: Message) -> str:
     """Model, time, tokens and place, for the small line under a finished answer."""
-    if message.role != "assistant" or message.status is Status.STREAMING:
+    if message.status is Status.STREAMING:
         return ""
-    parts = [message.model]
-    seconds = (message.first_token_ms + message.generate_ms) / 1000
-    if message.generated_tokens:
-        parts.append(tr("{seconds} s", seconds=f"{seconds:.1f}"))
-        parts.append(tr("{count} tokens", count=f"{message.generated_tokens:,}"))
-        if message.generate_ms > 0:
-            rate = message.generated_tokens / message.generate_ms * 1000
-            parts.append(tr("{rate} tokens/s", rate=f"{rate:.0f}"))
+    line = message.model
+    if message.generated_tokens and message.generate_ms > 0:
+        line += " · " + tr(
+            "{seconds} s · {count} tokens · {rate} tokens/s",
+            seconds=f"{(message.first_token_ms + message.generate_ms) / 1000:.1f}",
+            count=f"{message.generated_tokens:,}",
+            rate=f"{message.generated_tokens / message.generate_ms * 1000:.0f}",
+        )
     if message.status is Status.STOPPED:
-        parts.append(tr("stopped"))
-    return " · ".join(part for part in parts if part)
+        line += " · " + tr("stopped")
+    return line

@@ -19,7 +19,10 @@ class NetworkViewModel(QObject):
         self.details: tuple[tuple[str, str], ...] = (
             (tr("Locked by"), _mechanism(report.mechanism)),
             *((tr("What stays possible"), _remaining(item)) for item in report.remaining),
-            *((attempt, tr("refused") if refused else tr("possible")) for attempt, refused in report.self_test),
+            *(
+                (attempt, tr("refused") if refused else tr("possible"))
+                for attempt, refused in report.self_test
+            ),
         )
 
 
@@ -39,7 +42,9 @@ def _sentence(report: LockReport) -> str:
             why = tr("This processor is not one that Alcove can lock itself on.")
         case _:
             why = tr("This operating system has no lock that Alcove can use.")
-    return why + " " + tr("Alcove contains no code that uses the network, but nothing else enforces that here.")
+    return (
+        why + " " + tr("Alcove contains no code that uses the network, but nothing else enforces that here.")
+    )
 
 
 def _mechanism(mechanism: Mechanism) -> str:

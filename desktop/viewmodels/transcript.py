@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from PySide6.QtCore import QObject, Signal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
-    """One message as it is shown. Texts are untrusted Markdown."""
+    """One message as it is shown. Texts are untrusted Markdown. A value: use `dataclasses.replace`, never assign;
+    it is not `frozen` because making 10,000 of them, for a long conversation, would take twice as long."""
 
     message_id: int
     role: str  # "user" or "assistant"

@@ -1,14 +1,21 @@
-"""What can be done by key or by name: one table for the shortcuts, the command palette and the list of keys."""
+"""What can be done by key or by name: one table for the shortcuts, the command palette and the list of keys.
+
+PySide makes each of Qt's classes when it is first imported. Those that only a key press needs are imported then:
+the window is waited for.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeyEvent, QKeySequence
 
 from desktop.i18n import tr
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QKeyEvent, QKeySequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,8 @@ def local_keys() -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 def readable(keys: str) -> str:
     """A key sequence as this system writes it."""
+    from PySide6.QtGui import QKeySequence
+
     return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
 
 
@@ -68,12 +77,16 @@ def wants_window(event: QKeyEvent) -> bool:
     Text fields claim Ctrl+K (delete to the end of the line) and others on some systems; here they mean one thing
     everywhere. Esc and undo are left to the field to decide.
     """
+    from PySide6.QtGui import QKeySequence
+
     pressed = QKeySequence(event.keyCombination())
     return pressed in _window_keys()
 
 
 @cache
 def _window_keys() -> list[QKeySequence]:
+    from PySide6.QtGui import QKeySequence
+
     left_to_the_field = {"Esc", "Ctrl+Z"}
     return [
         QKeySequence(keys) for command in commands() for keys in command.keys if keys not in left_to_the_field

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QEvent, QMimeData, Qt, QUrl, Signal
-from PySide6.QtGui import QInputMethodEvent, QKeyEvent, QKeySequence, QTextOption
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QTextOption
 from PySide6.QtWidgets import QFrame, QPlainTextEdit
 
 from desktop.views.commands import IS_ENTER, wants_window
+
+if TYPE_CHECKING:
+    from PySide6.QtCore import QMimeData, QUrl
+    from PySide6.QtGui import QInputMethodEvent, QKeyEvent
 
 PLAIN = "text/plain"
 _AROUND_PX = 8  # the margin that a text document has around it
@@ -54,14 +59,17 @@ class MessageEdit(QPlainTextEdit):
     # ---- keys
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            nothing_to_undo = (
-                event.matches(QKeySequence.StandardKey.Undo) and not self.document().isUndoAvailable()
-            )
-            if nothing_to_undo or wants_window(event):
-                event.ignore()
-                return False
+        if event.type() == QEvent.Type.ShortcutOverride and self._leaves_to_window(cast("QKeyEvent", event)):
+            event.ignore()
+            return False
         return super().event(event)
+
+    def _leaves_to_window(self, pressed: QKeyEvent) -> bool:
+        from PySide6.QtGui import QKeySequence
+
+        if pressed.matches(QKeySequence.StandardKey.Undo):
+            return not self.document().isUndoAvailable()
+        return wants_window(pressed)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in IS_ENTER and self._sends(event.modifiers()):

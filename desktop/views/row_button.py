@@ -24,14 +24,21 @@ class RowButton(QAbstractButton):
         super().__init__()
         self._theme = theme
         self._icon = icon
-        self._keys = readable(keys)
+        self._sequence = keys
+        self._keys = ""
+        self._description = description
         self.setText(text)
-        describe(self, text, f"{description} ({self._keys})", tip=True)
+        describe(self, text, description)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.clicked.connect(lambda: clicked())
         theme.changed.connect(self.updateGeometry)
+
+    def name_keys(self) -> None:
+        """Say the key as well. Later than the rest, because reading keys takes classes that the first look does not."""
+        self._keys = readable(self._sequence)
+        describe(self, self.text(), f"{self._description} ({self._keys})", tip=True)
 
     def sizeHint(self) -> QSize:
         return QSize(120, self._theme.scaled(36))

@@ -92,7 +92,7 @@ class Sidebar(QWidget):
         self._conversations = conversations
 
     def show_list(self) -> None:
-        """Make the list and keep it in step from now on."""
+        """Make the list, keep it in step from now on, and name the keys of the buttons around it."""
         assert self._conversations is not None
         self._conversations.changed.connect(self._show_items)
         self._conversations.opened.connect(self._reveal_open)
@@ -100,6 +100,8 @@ class Sidebar(QWidget):
         self.list.renamed.connect(self._conversations.rename)
         self.list.deleted.connect(self._conversations.delete)
         self._show_items()
+        for button in (self.new, self.search, self.model, self.settings, self.keys):
+            button.name_keys()
 
     def _start_new(self) -> None:
         assert self._conversations is not None

@@ -68,8 +68,7 @@ def keep_newest(
 
 
 def drop_points(sizes: Sequence[int], step: int) -> list[int]:
-    """How many exchanges may be dropped: none, then as many as make one more step, at last all but the
-    newest.
+    """How many exchanges may be dropped: none, as many as make one more step each, all but the newest.
 
     Each point depends only on the exchanges before it, so it does not move while the conversation grows.
     """

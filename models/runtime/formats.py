@@ -1,5 +1,4 @@
-"""What families of models write besides the answer, and how to tell it apart: thinking aloud, and its
-markers.
+"""What families of models write besides the answer, and how it is told apart: thinking aloud, its markers.
 
 Text goes into a splitter in whatever pieces it comes, and comes out as spans of answer and of reasoning. The
 markers may be cut anywhere; what comes out, joined, does not depend on the cuts.

@@ -37,9 +37,7 @@ from llama_cpp import llama_cpp as C
 from llama_cpp._ctypes_extensions import load_shared_library
 
 BATCH_TOKENS = 512
-"""Tokens evaluated at once. Larger batches were not faster on a CPU, and this is how often a GPU can be
-stopped.
-"""
+"""Tokens evaluated at once. More were not faster on a CPU, and a GPU can be stopped only in between."""
 
 _PENALTY_WINDOW = 64
 _LOG_LINES = 60
@@ -127,9 +125,7 @@ class Interrupt:
 
 
 def start() -> Log:
-    """Make llama.cpp ready. Libraries of devices are looked for beside llama.cpp, never in the current
-    folder.
-    """
+    """Make llama.cpp ready. Devices' libraries are looked for beside it, never in the current folder."""
     log = Log()
     if (
         _ggml("ggml_backend_reg_count", ctypes.c_size_t)() == 0
@@ -209,9 +205,7 @@ class Vocabulary:
         return list(tokens[:count])
 
     def piece(self, token: int, special: bool) -> bytes:
-        """The bytes a token stands for; none for a control token unless `special`. May be part of a
-        character.
-        """
+        """The bytes a token stands for, maybe half a character; none for a control token unless `special`."""
         size = C.llama_token_to_piece(self._pointer, token, self._piece, len(self._piece), 0, special)
         if size < 0:
             self._piece = ctypes.create_string_buffer(-size)
@@ -250,8 +244,9 @@ class Model:
     """The weights."""
 
     def __init__(self, path: str, gpu_layers: int, on_progress: Callable[[float], bool]) -> None:
-        """Load a file. `gpu_layers` -1: all. `on_progress` gets 0..1, False from it stops. Raises
-        `LoadRefused`.
+        """Load a file, all of its layers on the GPU if `gpu_layers` is -1. Raises `LoadRefused`.
+
+        `on_progress` gets 0..1; when it returns False the load stops.
         """
         parameters = C.llama_model_default_params()
         parameters.n_gpu_layers = gpu_layers

@@ -1,6 +1,4 @@
-"""Where a model runs: how many of its layers go to a GPU, what is tried when that fails, and the sentence
-about it.
-"""
+"""Where a model runs: how many layers go to a GPU, what is tried when that fails, the sentence about it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""From a conversation to tokens, so that nothing a person or a document says can pass for the template's own
-words.
+"""From a conversation to tokens, so that nothing anybody says can pass for the template's own words.
 
 A vocabulary has control tokens ("<|im_end|>"), and a text that spells one must not become one: else a pasted
 page could end the user's turn and speak as somebody else. Where a turn spells one, it is replaced before the

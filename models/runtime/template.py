@@ -37,8 +37,9 @@ class ChatTemplate:
     """A compiled template, and what it was found to accept."""
 
     def __init__(self, source: str, bos: str, eos: str) -> None:
-        """Compile it and try it on a short conversation. Raises `RuntimeFault` NO_TEMPLATE or
-        TEMPLATE_BROKEN.
+        """Compile it and try it on a short conversation.
+
+        Raises `RuntimeFault` NO_TEMPLATE or TEMPLATE_BROKEN.
         """
         if not source.strip():
             raise RuntimeFault(Fault.NO_TEMPLATE)
@@ -100,8 +101,7 @@ class ChatTemplate:
 
 
 def regular(turns: Sequence[Turn], takes_system: bool) -> list[Turn]:
-    """The conversation in the form every template accepts: after the system prompt, user and assistant
-    alternate.
+    """The conversation in the form every template accepts: user and assistant alternate after the system prompt.
 
     Answers that were stopped before their first word are left out, neighbours of one role become one turn,
     and where there is no place for a system prompt it opens the first user message.
@@ -158,9 +158,7 @@ def _broken(error: Exception) -> RuntimeFault:
 
 @contextmanager
 def _limited_memory() -> Iterator[None]:
-    """`{{ 'a' * 10**11 }}` is one line, and the parent's deadline would come after the machine had begun to
-    swap.
-    """
+    """`{{ 'a' * 10**11 }}` is one line, and would be over only when the machine had begun to swap."""
     if sys.platform != "linux":
         yield
         return

@@ -25,7 +25,10 @@ _QUESTION = "Count from 1 to 1000, one number after another: 1, 2, 3,"
 
 
 def run(quick: bool) -> list[Row]:
-    return [_generation(repeats=3 if quick else 9, tokens=128 if quick else 256), _kills(20 if quick else 200)]
+    return [
+        _generation(repeats=3 if quick else 9, tokens=128 if quick else 256),
+        _kills(20 if quick else 200),
+    ]
 
 
 class _App:
@@ -63,7 +66,9 @@ class _App:
                 loop.quit()
 
         ask = Ask(text=_QUESTION, sampling=GREEDY, max_tokens=tokens)
-        self.bridge.submit(self.session.run_turn(ask, self.model, lambda event: self.bridge.deliver(take, event)))
+        self.bridge.submit(
+            self.session.run_turn(ask, self.model, lambda event: self.bridge.deliver(take, event))
+        )
         loop.exec()
         return (tokens - 1) / (arrived[-1] - arrived[0])
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from support.records import message
 
 from desktop.chat.session import Ended
+from desktop.store.records import Status
 from desktop.viewmodels.entries import entry_of
 from desktop.viewmodels.progress import AnswerProgress
-from desktop.store.records import Status
 from models.runtime.protocol import Placement
 from providers.events import LoadProgress, ModelReady, PromptProgress, TextDelta, Usage
 

@@ -7,12 +7,12 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from support.gguf_files import write_model
-from support.workers import GREEDY, ask, engine_with, starter
+from support.workers import GREEDY, ask, engine_with, spawn_worker, starter
 
 from desktop.processes.child import ChildProcess, launch
 from models.runtime.engine import Engine
@@ -105,6 +105,26 @@ def test_other_options_load_the_model_again_and_the_same_do_not(
     assert engine.loaded is not None and engine.loaded.placement.context_tokens == 512
     assert runner.run(load(LoadOptions(context_tokens=768))) != first
     assert engine.loaded.placement.context_tokens == 768
+
+
+@pytest.mark.parametrize("answering", [True, False])
+def test_closing_the_engine_ends_whoever_waits_for_it(answering: bool) -> None:
+    async def close_meanwhile() -> Fault:
+        engine = Engine(spawn_worker)
+        reports: AsyncGenerator[object] = engine.load(starter())
+        await anext(reports)
+        if answering:
+            async for _ in reports:
+                pass
+            reports = engine.generate(STORY, GREEDY, 500)
+            await anext(reports)
+        await engine.close()
+        with pytest.raises(RuntimeFault) as caught:
+            async for _ in reports:
+                pass
+        return caught.value.fault
+
+    assert asyncio.run(close_meanwhile()) is (Fault.WORKER_STOPPED if answering else Fault.LOAD_CANCELLED)
 
 
 def stand_in(words: str) -> Callable[[], Awaitable[ChildProcess]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QAbstractScrollArea
+from PySide6.QtWidgets import QAbstractScrollArea, QAbstractSlider
 
 _NOTCH = 120  # what Qt reports for one notch of the wheel
 _STEP = 60  # pixels to scroll for it
@@ -28,7 +28,8 @@ def turn_inside(area: QAbstractScrollArea, event: QWheelEvent) -> None:
         wanted = area.hasFocus()
     target = max(bar.minimum(), min(bar.maximum(), bar.value() - turned * _STEP // _NOTCH))
     if wanted and target != bar.value():
-        bar.setValue(target)
+        bar.setSliderPosition(target)
+        bar.triggerAction(QAbstractSlider.SliderAction.SliderMove)  # tells that a person moved it
         event.accept()
     else:
         event.ignore()
@@ -42,11 +43,12 @@ class Follower(QObject):
         self.active = False
         self._at_end = True
         self._bar = area.verticalScrollBar()
-        self._bar.valueChanged.connect(self._moved)
+        # Not valueChanged: Qt itself scrolls a new text to its start.
+        self._bar.actionTriggered.connect(self._moved)
         self._bar.rangeChanged.connect(self._grown)
 
-    def _moved(self, value: int) -> None:
-        self._at_end = value >= self._bar.maximum() - 4
+    def _moved(self, action: int) -> None:
+        self._at_end = self._bar.sliderPosition() >= self._bar.maximum() - 4
 
     def _grown(self, least: int, most: int) -> None:
         if self.active and self._at_end:

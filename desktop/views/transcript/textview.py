@@ -115,16 +115,16 @@ class TextView(QTextBrowser):
         anchor, position = cursor.anchor(), cursor.position()
         if anchor == position:
             anchor = position = 0
-        bars = (self.horizontalScrollBar(), self.verticalScrollBar())
-        values = [bar.value() for bar in bars]
         yield
         cursor = self.textCursor()
         if (cursor.anchor(), cursor.position()) == (anchor, position):
             return
+        bars = (self.horizontalScrollBar(), self.verticalScrollBar())
+        values = [bar.value() for bar in bars]
         end = self.document().characterCount() - 1
         cursor.setPosition(min(anchor, end))
         cursor.setPosition(min(position, end), QTextCursor.MoveMode.KeepAnchor)
-        self.setTextCursor(cursor)
+        self.setTextCursor(cursor)  # scrolls to it
         for bar, value in zip(bars, values, strict=True):
             bar.setValue(value)
 

@@ -4,9 +4,10 @@ r"""The child that turns LaTeX into drawings: a process, because a formula can k
 up the window. Here it can be ended. It locks itself like a worker before it reads anything: no network, no
 programs, no file changed.
 
-One JSON object per line. First {"ready"} comes out. Then in: {"latex", "display"}; out: both again, and either "problem" or "left", "top",
-"width", "height" (the box, with the baseline at 0, in units of `UNITS` to the em) and "shapes": each with "d"
-(an SVG path) or "rect" (x, y, width, height), and "line", the width of its outline, when it is not filled.
+One JSON object per line. First {"ready"} comes out. Then in: {"latex", "display"}; out: both again, and either
+"problem" or "left", "top", "width", "height" (the box, with the baseline at 0, in units of `UNITS` to the em) and
+"shapes": each with "d" (an SVG path) or "rect" (x, y, width, height), and "line", the width of its outline, when it
+is not filled.
 """
 
 from __future__ import annotations

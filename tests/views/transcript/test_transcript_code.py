@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QTextCursor, QTextDocument
 from pytestqt.qtbot import QtBot
-from support.transcript_window import messages, open_transcript, settle
+from support.transcript_window import messages, open_transcript, settle, turn_wheel
 
 from desktop.viewmodels.transcript import Entry
 from desktop.views.palette import DARK, LIGHT
@@ -114,13 +114,17 @@ def test_the_reading_place_in_a_listing_stays_while_it_grows(qtbot: QtBot) -> No
     view = open_transcript(qtbot, [Entry(1, "assistant", "```\n" + "line\n" * 100, status="streaming")])
     code = messages(view)[0].findChildren(CodeView)[0]
     bar = code.text.verticalScrollBar()
-    qtbot.waitUntil(lambda: bar.maximum() > 0 and bar.value() == bar.maximum())
-    bar.setValue(100)
+    code.text.setFocus()
+    qtbot.waitUntil(lambda: bar.maximum() > 0)
+    view.model.add_text(0, "more\n")
+    qtbot.waitUntil(lambda: bar.value() == bar.maximum())
+    turn_wheel(code.text.viewport(), 360)
+    place = bar.value()
     for _ in range(5):
         view.model.add_text(0, "more\n" * 10)
         settle(qtbot, view)
-    assert bar.value() == 100
-    bar.setValue(bar.maximum())
+    assert 0 < place == bar.value()
+    turn_wheel(code.text.viewport(), -12_000)
     view.model.add_text(0, "more\n" * 10)
     settle(qtbot, view)
     assert bar.value() == bar.maximum()
