@@ -13,7 +13,6 @@ import sys
 from desktop.display import display_problem
 from desktop.i18n import tr
 from desktop.instance import Instance
-from desktop.logs import write_to
 from desktop.paths import Paths
 from desktop.processes.report import LockReport
 from desktop.settings import Settings
@@ -25,7 +24,6 @@ def open_window(paths: Paths, report: LockReport) -> int:
     """Show the window until it is closed. Exit status 0, or 1 with a sentence on standard error."""
     if problem := display_problem(os.environ, sys.platform):
         return _refuse(problem)
-    write_to(paths.log)
     instance = Instance(paths.lock)
     try:
         if not instance.acquire():
@@ -36,7 +34,6 @@ def open_window(paths: Paths, report: LockReport) -> int:
         return _refuse(
             tr("Alcove can't write to its folder {folder}: {why}.", folder=paths.home, why=error.strerror)
         )
-    log.info("lock: %s", report.summary)
     try:
         return _run(paths, report, instance)
     finally:
@@ -49,8 +46,11 @@ def _refuse(sentence: str) -> int:
 
 
 def _run(paths: Paths, report: LockReport, instance: Instance) -> int:
+    import gc
+
     from PySide6.QtWidgets import QApplication
 
+    gc.disable()  # until the window is there: nothing made before that is garbage
     qt = QApplication(["alcove"])
     qt.setApplicationName("Alcove")
     qt.setDesktopFileName("alcove")
@@ -84,6 +84,8 @@ class Parts:
         from desktop.viewmodels.window import WindowState
         from desktop.views.window import MainWindow
 
+        self._paths = paths
+        self._report = report
         self.first_run = not paths.database.exists()
         self.bridge = Bridge()
         self.store = Store(paths.database)
@@ -119,11 +121,18 @@ class Parts:
         """Everything that can wait until the window is on screen, once it is."""
         from PySide6.QtCore import QTimer
 
-        self._opening.begin()
         QTimer.singleShot(0, self._on_screen)
 
     def _on_screen(self) -> None:
+        import gc
+
+        from desktop.logs import write_to
+
         self._trace("usable")
+        gc.enable()
+        write_to(self._paths.log)
+        log.info("lock: %s", self._report.summary)
+        self._opening.begin()
         self.models.load()
 
     def _trace(self, what: str) -> None:
@@ -160,6 +169,10 @@ def _seconds_since_start() -> float:
     """Seconds since the operating system started this process."""
     import time
 
+    if sys.platform == "linux":  # proc(5): field 22 of stat, in clock ticks since the machine started
+        with open("/proc/self/stat", encoding="ascii", errors="replace") as stat:
+            ticks = int(stat.read().rpartition(")")[2].split()[19])
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     import psutil
 
     return time.time() - psutil.Process().create_time()

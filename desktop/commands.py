@@ -7,31 +7,32 @@ alcove conversations | models | doctor
 
 from __future__ import annotations
 
-import argparse
 import sys
-from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from desktop.i18n import tr
 from desktop.paths import find_paths
 from desktop.processes.report import LockReport
 
+if TYPE_CHECKING:
+    import argparse
+
 
 def run(arguments: list[str], report: LockReport) -> int:
     """Exit status: 0 done, 1 failed, 2 wrong usage (argparse prints what is wrong)."""
+    if not arguments:  # the window, and it is in a hurry: nothing to parse
+        from desktop.app import open_window
+
+        return open_window(find_paths(), report)
     try:
         chosen = _parser().parse_args(arguments)
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else 2
-    paths = find_paths()
-    if chosen.command is None:
-        from desktop.app import open_window
-
-        return open_window(paths, report)
     from desktop import cli
 
     try:
-        return cli.run(chosen, paths, report)
+        return cli.run(chosen, find_paths(), report)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of our output has gone: nobody is left to be told
@@ -40,12 +41,15 @@ def run(arguments: list[str], report: LockReport) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    import argparse
+    from importlib.metadata import version
+
     parser = argparse.ArgumentParser(
         prog="alcove",
         description=tr("An assistant that runs on this machine. Without a command, its window opens."),
     )
     parser.add_argument("--version", action="version", version=f"Alcove {version('alcove')}")
-    commands = parser.add_subparsers(dest="command", metavar=tr("command"))
+    commands = parser.add_subparsers(dest="command", metavar=tr("command"), required=True)
     ask = commands.add_parser("ask", help=tr("answer one question here in the terminal"))
     ask.add_argument("question", help=tr("the question; - reads it from standard input"))
     ask.add_argument(
@@ -69,7 +73,7 @@ def _json_option(parser: argparse.ArgumentParser) -> None:
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
-        raise ValueError
+        raise ValueError  # argparse words it
     return number
 
 

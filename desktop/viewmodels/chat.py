@@ -100,13 +100,15 @@ class ChatViewModel(QObject):
         self._save_draft.timeout.connect(self._write_draft)
         self._draft_of: int | None = None
         self._shown_once = False
+        self._on_screen: int | None = None  # the conversation that the transcript shows
         conversations.opened.connect(self._open_current)
 
     # ---- what a person does
 
     @property
     def can_send(self) -> bool:
-        return self._live is None
+        """Whether nothing is being answered, and the open conversation is the one on screen."""
+        return self._live is None and self._on_screen == self._conversations.current_id
 
     def send(self, text: str) -> bool:
         """Ask. False when it can't be done now; the text then stays in the composer."""
@@ -172,6 +174,12 @@ class ChatViewModel(QObject):
             self.store_draft()
         conversation_id = self._conversations.current_id
         self._draft_of = conversation_id
+        if conversation_id is None:  # there is nothing to read: the next question must not wait
+            self._on_screen = None
+            self.transcript.reset([])
+        if self.state is ChatState.IDLE:
+            self._answer_progress = AnswerProgress()
+            self._show_progress()
         self._opening = self._run(self._read(conversation_id), self._show)
 
     async def _read(self, conversation_id: int | None) -> tuple[int | None, list[Entry], str]:
@@ -183,6 +191,7 @@ class ChatViewModel(QObject):
         conversation_id, entries, draft = read
         if conversation_id != self._conversations.current_id:
             return
+        self._on_screen = conversation_id
         newer = dict(self._only_here)
         if self._live is not None and self._live.entry is not None:
             newer[self._live.entry.message_id] = self._live.entry
@@ -295,7 +304,7 @@ class ChatViewModel(QObject):
         live.question = entry_of(event.question)
         live.entry = entry_of(event.answer)
         if live.ask.conversation_id is None and live.ask.answer_to is None and asked_here:
-            self._draft_of = event.conversation.id
+            self._draft_of = self._on_screen = event.conversation.id
             self._conversations.became(event.conversation)
         self._conversations.refresh()
         if event.conversation.id == self._conversations.current_id:

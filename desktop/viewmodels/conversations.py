@@ -38,6 +38,7 @@ class ConversationsViewModel(QObject):
         self._bridge = bridge
         self._store = store
         self._trashed: ConversationItem | None = None
+        self._changes = 0
         self.items: tuple[ConversationItem, ...] = ()
         self.current_id: int | None = None
 
@@ -67,8 +68,14 @@ class ConversationsViewModel(QObject):
         self._bridge.submit(self._store.conversations(), taken, self._failed)
 
     def refresh(self) -> None:
-        """Read the list again."""
-        self._bridge.submit(self._store.conversations(), self._take, self._failed)
+        """Read the list again. What was read before a later change of ours is not shown any more."""
+        asked_at = self._changes
+
+        def taken(conversations: list[Conversation]) -> None:
+            if asked_at == self._changes:
+                self._take(conversations)
+
+        self._bridge.submit(self._store.conversations(), taken, self._failed)
 
     def _take(self, conversations: list[Conversation]) -> None:
         self.items = tuple(ConversationItem(c.id, c.title, c.updated_at) for c in conversations)
@@ -90,6 +97,7 @@ class ConversationsViewModel(QObject):
 
     def became(self, conversation: Conversation) -> None:
         """The conversation on screen was just stored for the first time, under this id."""
+        self._changes += 1
         self.current_id = conversation.id
         item = ConversationItem(conversation.id, conversation.title, conversation.updated_at)
         self.items = (item, *(other for other in self.items if other.id != item.id))
@@ -133,6 +141,8 @@ class ConversationsViewModel(QObject):
         self._change(self._store.restore(item.id), and_open=item.id)
 
     def _change(self, work: Coroutine[Any, Any, Any], and_open: int | None = None) -> None:
+        self._changes += 1
+
         def done(_: object) -> None:
             self.refresh()
             if and_open is not None:

@@ -16,6 +16,7 @@ class AnswerProgress:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self.fraction: float | None = None
+        self._started = False
         self._stage = "waiting"
         self._stage_since = clock()
         self._first_fraction = 0.0
@@ -29,6 +30,7 @@ class AnswerProgress:
     def take(self, event: SessionEvent) -> None:
         match event:
             case Started():
+                self._started = True
                 self._began = self._clock()
             case LoadProgress(fraction):
                 self._advance("loading", fraction)
@@ -78,7 +80,7 @@ class AnswerProgress:
                 return self._answering(now)
             case "over":
                 return self._over()
-        return tr("Starting…")
+        return tr("Starting…") if self._started else ""
 
     def _left(self, now: float) -> str:
         """An estimate of the rest, once there is enough to estimate from."""

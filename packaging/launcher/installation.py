@@ -31,6 +31,7 @@ INTERRUPTED = (
 NOT_INHERITED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX", "CMAKE_ARGS")
 COMPILED = re.compile(r"^DEBUG \[(\d+)/(\d+)\] ")  # ninja, through uv's verbose lines
 FETCHED = re.compile(r"^\s*(Downloading|Downloaded|Building|Built|Prepared|Installed) (.*)")
+NOT_IN_CACHE = re.compile(r"network (was|connectivity is) disabled", re.IGNORECASE)
 # Starts what a start needs: Qt with a window, and the compiled library.
 TRIAL = """
 import llama_cpp, desktop
@@ -200,13 +201,22 @@ class _Installation:
         return any(native.recorded_settings(file) != settings for file in files)
 
     def _uv(self, arguments: Sequence[str], log: IO[str]) -> None:
-        """`uv -v pip …` into this environment. What builds a package comes from the build lock, checked by hash."""
+        """`uv -v pip …` into this environment. What builds a package comes from the build lock, checked by hash.
+
+        First from uv's cache alone: no server has to be there for what was installed before, and a mirror that
+        does not say how long its files stay the same is no reason to compile them again.
+        """
         command = [str(self._environment.program("uv")), "-v", "pip", *arguments]
         command += [f"--python={self._environment.python}", "--no-managed-python"]
         command += ["--build-constraints=requirements-build.lock", "--require-build-hashes"]
         command += ["--preview-features=build-dependency-hashes"]
-        compilers = native.parallel_compilers(os.cpu_count() or 1, native.memory())
-        self._run(command, log, CMAKE_BUILD_PARALLEL_LEVEL=str(compilers))
+        compilers = str(native.parallel_compilers(os.cpu_count() or 1, native.memory()))
+        try:
+            self._run([*command, "--offline"], log, CMAKE_BUILD_PARALLEL_LEVEL=compilers)
+        except CommandFailed as error:
+            if not NOT_IN_CACHE.search("\n".join(error.tail)):
+                raise
+            self._run(command, log, CMAKE_BUILD_PARALLEL_LEVEL=compilers)
 
     def _run(self, command: Sequence[str], log: IO[str], **variables: str) -> None:
         inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
-from support.gguf_files import write_model
+from support.gguf_files import write_model, write_recurrent_model
 from support.workers import GREEDY, Answer, ask, engine_with
 
 from models.runtime.engine import Engine
@@ -226,3 +226,20 @@ def test_an_answer_that_fills_the_context_says_so(tmp_path: Path) -> None:
     assert (
         answer.completed.prompt_tokens + answer.completed.generated_tokens == 257
     )  # the last is not in the cache
+
+
+def test_a_model_that_cannot_go_back_reads_again_what_was_edited_or_stopped(tmp_path: Path) -> None:
+    async def talk() -> None:
+        turns = [Turn("user", "Name an animal."), Turn("assistant", "A fox."), Turn("user", LONG)]
+        async with engine_with(write_recurrent_model(tmp_path / "recurrent.gguf", context=4096)) as engine:
+            first = await ask(engine, turns[:1])
+            again = await ask(engine, [turns[0], Turn("assistant", first.text), turns[2]], max_tokens=1)
+            assert again.completed.reused_tokens >= first.completed.prompt_tokens
+            edited = await ask(engine, turns, max_tokens=8)
+            async with aclosing(engine.generate([Turn("user", "Other. " + LONG)], GREEDY)) as stopped:
+                async for report in stopped:
+                    if isinstance(report, PromptProgress) and report.done > 0:
+                        break
+            assert (await ask(engine, turns, max_tokens=8)).text == edited.text
+
+    asyncio.run(talk())

@@ -66,6 +66,43 @@ def write_model(
     return path
 
 
+def write_recurrent_model(path: Path, context: int = 2048) -> Path:
+    """A model of the Mamba family: it holds one state, and cannot go back to an earlier one."""
+    writer = GGUFWriter(path, "mamba")
+    inner, state, rank, kernel = 2 * _WIDTH, 16, 4, 4
+    numbers = {
+        "block_count": 2,
+        "context_length": context,
+        "embedding_length": _WIDTH,
+        "feed_forward_length": 0,
+    }
+    numbers |= {"attention.head_count": 0, "ssm.conv_kernel": kernel, "ssm.inner_size": inner}
+    numbers |= {"ssm.state_size": state, "ssm.time_step_rank": rank}
+    for name, number in numbers.items():
+        writer.add_uint32(f"mamba.{name}", number)
+    writer.add_float32("mamba.attention.layer_norm_rms_epsilon", 1e-5)
+    writer.add_name("Tiny recurrent model")
+    writer.add_chat_template(CHATML)
+    size = _add_vocabulary(writer, 0, CONTROL)
+    dice = np.random.default_rng(3)
+    shapes: dict[str, tuple[int, ...]] = {
+        "token_embd.weight": (size, _WIDTH),
+        "output_norm.weight": (_WIDTH,),
+    }
+    for layer in range(2):
+        parts: dict[str, tuple[int, ...]] = {
+            "attn_norm.weight": (_WIDTH,), "ssm_in.weight": (2 * inner, _WIDTH), "ssm_conv1d.weight": (inner, kernel),
+            "ssm_conv1d.bias": (inner,), "ssm_x.weight": (rank + 2 * state, inner), "ssm_dt.weight": (inner, rank),
+            "ssm_dt.bias": (inner,), "ssm_a": (inner, state), "ssm_d": (inner,), "ssm_out.weight": (_WIDTH, inner),
+        }  # fmt: skip
+        shapes |= {f"blk.{layer}.{name}": shape for name, shape in parts.items()}
+    for name, shape in shapes.items():
+        values = dice.normal(0, 0.3, shape).astype(np.float32)
+        writer.add_tensor(name, -np.abs(values) if name.endswith("ssm_a") else values)
+    _write(writer)
+    return path
+
+
 def write_encoder(path: Path) -> Path:
     """An embedding model of the BERT family, which no conversation can be had with."""
     writer = GGUFWriter(path, "bert")

@@ -76,7 +76,7 @@ Call it like this:
 2. Or in a notebook. A long line scrolls by itself:
 
 ```json
-{"name": "a value that is much too long to fit", "values": [1, 2.5, true, null], "more": "and more and more and more and more and more"}
+{"name": "a value much too long to fit", "values": [1, 2.5, true, null], "more": "and more and more and more"}
 ```
 '''
 
@@ -104,7 +104,7 @@ A wider one:
 
 | A | B | C | D | E | F | G | H | I | J | K | L |
 |---|---|---|---|---|---|---|---|---|---|---|---|
-| alpha beta | gamma delta | epsilon zeta | eta theta | iota kappa | lambda mu | nu xi | omicron pi | rho sigma | tau | phi | chi |
+| alpha beta | gamma delta | epsilon zeta | eta theta | iota kappa | lambda mu | nu | omicron | rho | tau | phi | chi |
 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 |
 """
 
@@ -153,7 +153,8 @@ def entries() -> list[Entry]:
             "assistant",
             "It begins well, and then",
             status="failed",
-            problem="The model stopped working in the middle of its answer. What had arrived is kept; ask again to go on.",
+            problem="The model stopped working in the middle of its answer. What had arrived is kept; "
+            "ask again to go on.",
             problem_detail="worker exited with signal 6\nggml-cpu.c:1234: GGML_ASSERT(x > 0) failed",
         ),
         Entry(13, "user", "Hello?"),

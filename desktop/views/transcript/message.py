@@ -15,8 +15,9 @@ from desktop.views.transcript.find import Hit
 from desktop.views.transcript.notes import Footer, ProblemBar
 from desktop.views.transcript.parts import EMPTY_SHARE, PartView, chars_per_line, gap, place_of, select_in
 from desktop.views.transcript.pieces import Growing, Part, split
+from desktop.views.transcript.prose import ProseView
 from desktop.views.transcript.reasoning import ReasoningView
-from desktop.views.transcript.textview import TextView
+from desktop.views.transcript.textview import TextView, focus_ring
 from desktop.views.transcript.waiting import WaitingDots
 
 _MARGIN = 24  # pixels beside the column, at least
@@ -275,9 +276,10 @@ class MessageView(QWidget):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(self.look.color("bubble"))
             painter.drawRoundedRect(self._bubble, 12, 12)
-            return
         for part in self.parts:
             for view in part.views:
+                if isinstance(view, ProseView) and view.has_keyboard:
+                    focus_ring(painter, view.geometry().adjusted(-6, -4, 6, 4).toRectF(), self.look, 8)
                 for bar in place_of(view.block).bars:
                     self._paint_bar(painter, view.geometry(), bar)
 

@@ -14,6 +14,8 @@ from desktop.views.transcript.writer import Writer
 class ProseView(ParagraphView):
     """Keeps what is selected while the text grows."""
 
+    ring_outside = True
+
     def __init__(self, look: Appearance, parent: QWidget | None = None, foreground: str = "text") -> None:
         super().__init__(look, parent)
         self._foreground = foreground

@@ -22,6 +22,7 @@ from desktop.views.transcript.content import (
 )
 from desktop.views.transcript.markdown import parse, verbatim
 from desktop.views.transcript.prose import ProseView
+from desktop.views.transcript.textview import focus_ring
 
 _READ_AS_MARKDOWN = 8_000  # characters; longer reasoning is shown as it was written
 _LONGEST = 60_000  # of even longer reasoning the end is shown
@@ -117,6 +118,8 @@ class ReasoningView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._open and self._body is not None:
             painter = QPainter(self)
+            if self._body.has_keyboard:
+                focus_ring(painter, self._body.geometry().adjusted(-6, -4, 2, 4).toRectF(), self.look, 8)
             x = self.look.px(8)
             if self.layoutDirection() == Qt.LayoutDirection.RightToLeft:
                 x = self.width() - x - 2

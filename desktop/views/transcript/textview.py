@@ -51,6 +51,7 @@ class TextView(QTextBrowser):
     """
 
     link_activated = Signal(str)
+    ring_outside = False  # what it stands in shows that the keyboard is here, with some room around the text
 
     def __init__(self, look: Appearance, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -194,12 +195,23 @@ class TextView(QTextBrowser):
         by_keyboard = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
         self._keyboard_focus = event.reason() in by_keyboard
         super().focusInEvent(event)
-        self.viewport().update()
+        self._focus_shown()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         self._keyboard_focus = False
         super().focusOutEvent(event)
+        self._focus_shown()
+
+    @property
+    def has_keyboard(self) -> bool:
+        """Whether Tab, not the mouse, has led here."""
+        return self._keyboard_focus
+
+    def _focus_shown(self) -> None:
         self.viewport().update()
+        parent = self.parentWidget()
+        if self.ring_outside and parent is not None:
+            parent.update()
 
     def viewportEvent(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip:
@@ -220,7 +232,7 @@ class TextView(QTextBrowser):
         self.paint_behind(painter)
         painter.end()
         super().paintEvent(event)
-        if self._keyboard_focus and not self.textCursor().hasSelection():
+        if self._keyboard_focus and not self.ring_outside:
             painter = QPainter(self.viewport())
             focus_ring(painter, QRectF(self.viewport().rect()), self.look)
             painter.end()

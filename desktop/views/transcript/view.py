@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 from PySide6.QtCore import QMetaObject, QObject, QPoint, QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QPaintEvent, QPalette, QResizeEvent
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QPaintEvent, QPalette, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 from shiboken6 import isValid
 
@@ -28,7 +28,8 @@ from desktop.views.transcript.textview import TextView
 
 _SHORTEST_MS, _LONGEST_MS = 33, 400  # between two drawings of a streaming answer
 _SHARE = 4  # of the time at most goes into drawing it: one part in this many
-_STEP = 60  # pixels for an arrow key or a notch of the wheel
+_STEP = 60  # pixels for an arrow key
+_WHEEL_STEP = 40  # pixels for a third of a notch of the wheel
 _FAR = 120  # pixels from the end at which the button to go there appears
 
 
@@ -65,7 +66,7 @@ class TranscriptView(QAbstractScrollArea):
         self._later = QTimer(self, singleShot=True, interval=0)
         self._later.timeout.connect(self._extend)
         bar = self.verticalScrollBar()
-        bar.setSingleStep(_STEP)
+        bar.setSingleStep(_WHEEL_STEP)
         bar.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         bar.valueChanged.connect(self._scrolled)
         Mathematics.shared().drawn.connect(self._draw_formulas)
@@ -202,9 +203,7 @@ class TranscriptView(QAbstractScrollArea):
     def _resized(self, view: MessageView) -> None:
         """A part of a message was folded or unfolded; what was clicked stays under the pointer."""
         row = next(row for row, other in self._placement.rows.items() if other is view)
-        bar = self.verticalScrollBar()
-        if view.y() < 0 or bar.value() < bar.maximum():
-            self._placement.scrolled()
+        self._placement.scrolled()
         self._placement.sticking = False
         self._placement.outdate(row)
         self._show()
@@ -239,13 +238,20 @@ class TranscriptView(QAbstractScrollArea):
     # ---- placing and scrolling
 
     def _show(self) -> None:
-        self._placement.place()
-        self._after_placing()
+        if self.isVisible():
+            self._placement.place()
+            self._after_placing()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._flush()
 
     def _after_placing(self) -> None:
         if self._placement.unfinished:
             self._later.start()
         bar = self.verticalScrollBar()
+        if bar.maximum() == 0:  # all of it is in the window, so what comes next is to be followed
+            self._placement.sticking = True
         away = not self._placement.sticking and bar.maximum() - bar.value() > _FAR
         if away == self._to_end.isHidden():
             self._to_end.setVisible(away)
