@@ -9,13 +9,24 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from desktop.display import display_problem
 from desktop.i18n import tr
 from desktop.instance import Instance
+from desktop.later import later
 from desktop.paths import Paths
 from desktop.processes.report import LockReport
 from desktop.settings import Settings
+
+if TYPE_CHECKING:
+    from desktop.chat.session import Session
+    from desktop.chat.shelf import Shelf
+    from desktop.store.store import Store
+    from models.runtime.protocol import ModelCard
 
 log = logging.getLogger(__name__)
 
@@ -71,10 +82,6 @@ class Parts:
         from PySide6.QtCore import QFileSystemWatcher
 
         from desktop.bridge import Bridge
-        from desktop.chat.session import Session
-        from desktop.chat.shelf import Shelf
-        from desktop.local_models import inspect_model, make_model
-        from desktop.store.store import Store
         from desktop.viewmodels.chat import ChatViewModel
         from desktop.viewmodels.conversations import ConversationsViewModel
         from desktop.viewmodels.models import ModelsViewModel
@@ -88,12 +95,12 @@ class Parts:
         self._report = report
         self.first_run = not paths.database.exists()
         self.bridge = Bridge()
-        self.store = Store(paths.database)
-        self.session = Session(self.store)
-        self.shelf = Shelf(make_model)
+        self.store = later(partial(_make_store, paths))
+        self.session = later(lambda: _make_session(self.store))
+        self.shelf = later(_make_shelf)
         self.window_state = WindowState(paths.home / "window.json")
         self.conversations = ConversationsViewModel(self.bridge, self.store)
-        self.models = ModelsViewModel(self.bridge, self.shelf, inspect_model, settings)
+        self.models = ModelsViewModel(self.bridge, self.shelf, _inspect, settings)
         self.chat = ChatViewModel(
             self.bridge, self.store, self.session, self.conversations, self.models, settings
         )
@@ -132,6 +139,14 @@ class Parts:
         gc.enable()
         write_to(self._paths.log)
         log.info("lock: %s", self._report.summary)
+        threading.Thread(target=self._load_the_rest, name="loading").start()
+
+    def _load_the_rest(self) -> None:
+        """Import, beside the window, what the store, the turns and the models are made of."""
+
+        self.bridge.deliver(self._begin)
+
+    def _begin(self) -> None:
         self._opening.begin()
         self.models.load()
 
@@ -163,6 +178,31 @@ class Parts:
         await self.session.close()
         await self.shelf.close()
         await self.store.close()
+
+
+def _make_store(paths: Paths) -> Store:
+    from desktop.store.store import Store
+
+    return Store(paths.database)
+
+
+def _make_session(store: Store) -> Session:
+    from desktop.chat.session import Session
+
+    return Session(store)
+
+
+def _make_shelf() -> Shelf:
+    from desktop.chat.shelf import Shelf
+    from desktop.local_models import make_model
+
+    return Shelf(make_model)
+
+
+async def _inspect(path: Path) -> ModelCard:
+    from desktop.local_models import inspect_model
+
+    return await inspect_model(path)
 
 
 def _seconds_since_start() -> float:

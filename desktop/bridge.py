@@ -6,13 +6,15 @@ nobody asked to hear about reaches `sys.excepthook` on the main thread, never si
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import QObject, Qt, Signal
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -42,9 +44,25 @@ class Bridge(QObject):
         super().__init__(parent)
         self._closed = False
         self._arrived.connect(self._run_here, Qt.ConnectionType.QueuedConnection)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="core", daemon=True)
-        self._thread.start()
+        self._core: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._live, name="core", daemon=True)
+        self._there = threading.Event()
+
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """Core's loop. The thread starts with the first use, because its library takes time to load."""
+        if not self._there.is_set():
+            self._thread.start()
+            self._there.wait()
+        assert self._core is not None
+        return self._core
+
+    def _live(self) -> None:
+        import asyncio
+
+        self._core = asyncio.new_event_loop()
+        self._there.set()
+        self._core.run_forever()
 
     def submit(
         self,
@@ -99,6 +117,8 @@ class Bridge(QObject):
 
     def close(self, last: Coroutine[Any, Any, None] | None = None, seconds: float = 5.0) -> None:
         """Run `last`, cancel what is left and end the thread. Waits at most `seconds` for each."""
+        import asyncio
+
         self._closed = True
         if last is not None:
             done = asyncio.run_coroutine_threadsafe(last, self._loop)
@@ -114,6 +134,8 @@ class Bridge(QObject):
 
 
 async def _cancel_all() -> None:
+    import asyncio
+
     others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in others:
         task.cancel()

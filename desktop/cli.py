@@ -14,10 +14,12 @@ from contextlib import aclosing
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from desktop.chat.session import Ask, Ended, NotStored, Session, SessionEvent
+from desktop.chat.session import Session
+from desktop.chat.turns import Ask, Ended, NotStored, SessionEvent
 from desktop.doctor import examine
 from desktop.i18n import tr
-from desktop.local_models import current_model, inspect_model, known_models, make_model, model_name
+from desktop.known_models import current_model, known_models, model_name
+from desktop.local_models import inspect_model, make_model
 from desktop.paths import Paths
 from desktop.processes.report import LockReport
 from desktop.settings import Settings
@@ -240,7 +242,9 @@ async def _doctor(paths: Paths, report: LockReport, as_json: bool) -> int:
 def _safe(text: str) -> str:
     """A model's words for a terminal: escape sequences could retitle it, move its cursor or write its clipboard."""
     return "".join(
-        c for c in text if c in "\n\t" or c.isprintable() or (c.isspace() and c not in "\r\v\f\x1c\x1d\x1e\x85")
+        c
+        for c in text
+        if c in "\n\t" or c.isprintable() or (c.isspace() and c not in "\r\v\f\x1c\x1d\x1e\x85")
     )
 
 

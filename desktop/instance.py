@@ -24,7 +24,7 @@ class Instance:
     def acquire(self) -> bool:
         """Become the first. False when another process is. Raises OSError when the file can't be made."""
         self._lock_file.parent.mkdir(parents=True, exist_ok=True)
-        held = open(self._lock_file, "ab")
+        held = open(self._lock_file, "ab")  # noqa: SIM115  # stays open: its lock lasts as long
         try:
             _lock(held)
         except OSError:

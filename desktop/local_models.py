@@ -1,4 +1,4 @@
-"""Which local models there are, and how one is put together: a locked child, its engine, its provider."""
+"""How a local model is put together: a locked child, its engine, its provider."""
 
 from __future__ import annotations
 
@@ -7,32 +7,11 @@ from pathlib import Path
 from desktop.chat.shelf import Loadable
 from desktop.processes.child import ChildProcess, spawn
 from desktop.processes.roles import Role
-from desktop.settings import Settings
 from models.runtime.engine import Engine
 from models.runtime.protocol import LoadOptions, ModelCard, RuntimeFault
 from models.starter import NAME, starter_path
 from providers.errors import ProviderError
 from providers.local import LocalModel
-
-
-def known_models(settings: Settings) -> tuple[Path, ...]:
-    """The starter model and the files the person opened, the starter first."""
-    paths = [starter_path(), *map(Path, settings.get("model.opened_files"))]
-    return tuple(dict.fromkeys(path for path in paths if path is not None))
-
-
-def current_model(settings: Settings) -> Path | None:
-    """The file of the model in use. None when none was chosen and the starter is missing."""
-    chosen = settings.get("model.current")
-    return Path(chosen) if chosen else starter_path()
-
-
-def model_name(path: Path, card: ModelCard | None) -> str:
-    """What a person calls this model: by its own header when that was read, else by its file."""
-    title = NAME if path == starter_path() else card.name if card is not None else ""
-    if card is None or not title:
-        return title or path.stem.replace(".", " ")
-    return f"{title} {card.quantization}".strip()
 
 
 def make_model(path: Path, options: LoadOptions) -> Loadable:

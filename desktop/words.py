@@ -57,7 +57,8 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
             return tr("{name} is damaged and can't be used. Copy or download it again.", name=name)
         case Fault.UNSUPPORTED_ARCHITECTURE:
             return tr(
-                "{name} is of a kind ({architecture}) that this version of Alcove doesn't know yet. Choose another model.",
+                "{name} is of a kind ({architecture}) that this version of Alcove doesn't know yet. "
+                "Choose another model.",
                 name=name,
                 architecture=facts.get("architecture", "?"),
             )
@@ -97,7 +98,8 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
             return tr("Loading {name} was stopped.", name=name)
         case Fault.WORKER_STOPPED:
             return tr(
-                "The model stopped unexpectedly. Your conversation is safe, and the model starts again with your next message."
+                "The model stopped unexpectedly. "
+                "Your conversation is safe, and the model starts again with your next message."
             )
         case Fault.GENERATION_FAILED:
             return tr("The model could not go on with this answer. Your conversation is safe. Try again.")
@@ -106,7 +108,8 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
 def _memory_text(facts: dict[str, int | str], name: str) -> str:
     if "need_bytes" in facts and "free_bytes" in facts:
         return tr(
-            "{name} needs about {need} of memory; {free} are free. Close other programs, choose a smaller model or a smaller context.",
+            "{name} needs about {need} of memory; {free} are free. "
+            "Close other programs, choose a smaller model or a smaller context.",
             name=name,
             need=gigabytes(facts["need_bytes"]),
             free=gigabytes(facts["free_bytes"]),
@@ -136,13 +139,15 @@ def _store_text(kind: StoreFaultKind) -> str:
             )
         case StoreFaultKind.NEWER:
             return tr(
-                "Your conversations were last used with a newer Alcove. Nothing was changed. Install that version to open them."
+                "Your conversations were last used with a newer Alcove. Nothing was changed. "
+                "Install that version to open them."
             )
         case StoreFaultKind.BUSY:
             return tr("Another program is using your conversations right now. Try again in a moment.")
         case StoreFaultKind.IO:
             return tr(
-                "The disk with your conversations does not answer. What was stored is safe; check the disk, then try again."
+                "The disk with your conversations does not answer. "
+                "What was stored is safe; check the disk, then try again."
             )
 
 

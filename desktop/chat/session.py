@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
 
 from desktop.chat.context import turns_for
 from desktop.chat.reply import Reply
+from desktop.chat.turns import Ask, Emit, Ended, NotStored, Started
 from desktop.store.faults import StoreFault
-from desktop.store.records import Conversation, Message
+from desktop.store.records import Message
 from desktop.store.store import Store
-from models.runtime.protocol import Fault, Sampling
+from models.runtime.protocol import Fault
 from providers.base import ChatRequest, Provider
 from providers.errors import ProviderError
-from providers.events import Event
 
 log = logging.getLogger(__name__)
 
@@ -29,51 +27,6 @@ SAVE_EVERY = 0.5
 """Seconds between two writes of a streaming answer. Half of what is promised, so that a slow disk still keeps it."""
 RETRY_EVERY = 3.0
 """Seconds between two attempts to store an answer that the disk refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What the person wants answered, and how.
-
-    Either a new question: `text`, below `parent_id`, in `conversation_id` (None: in a new conversation).
-    Or a new answer to a question that is already there: `answer_to`.
-    """
-
-    system_prompt: str = ""
-    sampling: Sampling = field(default_factory=Sampling)
-    max_tokens: int | None = None
-    conversation_id: int | None = None
-    parent_id: int | None = None
-    text: str = ""
-    answer_to: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """Question and empty answer are on disk."""
-
-    conversation: Conversation
-    question: Message
-    answer: Message
-
-
-@dataclass(frozen=True, slots=True)
-class NotStored:
-    """The disk refuses the answer for now; it goes on in memory. Sent once for each run of refusals."""
-
-    fault: StoreFault
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The answer is over. `stored` False: it is still only in memory, and is being offered to the disk."""
-
-    answer: Message
-    stored: bool
-
-
-SessionEvent = Started | Event | NotStored | Ended
-Emit = Callable[[SessionEvent], None]
 
 
 class Session:

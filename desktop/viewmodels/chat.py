@@ -10,17 +10,16 @@ import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop.bridge import Bridge, Job
-from desktop.chat.session import Ask, Ended, NotStored, Session, SessionEvent, Started
+from desktop.chat.turns import Ask, Ended, NotStored, SessionEvent, Started
 from desktop.i18n import tr
 from desktop.settings import Settings
 from desktop.store.faults import StoreFault
 from desktop.store.records import Message
-from desktop.store.store import Store
 from desktop.viewmodels.conversations import ConversationsViewModel
 from desktop.viewmodels.entries import entry_of
 from desktop.viewmodels.models import ModelsViewModel
@@ -38,6 +37,10 @@ from providers.events import (
     ToolCall,
     Usage,
 )
+
+if TYPE_CHECKING:
+    from desktop.chat.session import Session
+    from desktop.store.store import Store
 
 
 class ChatState(StrEnum):

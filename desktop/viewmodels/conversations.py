@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
@@ -12,9 +12,11 @@ from desktop.bridge import Bridge
 from desktop.i18n import tr
 from desktop.store.faults import StoreFault
 from desktop.store.records import Conversation
-from desktop.store.store import Store
 from desktop.viewmodels.notice import Notice
 from desktop.words import store_fault
+
+if TYPE_CHECKING:
+    from desktop.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

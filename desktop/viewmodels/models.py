@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop.bridge import Bridge, Job
-from desktop.chat.shelf import Loadable, Shelf
 from desktop.i18n import tr
-from desktop.local_models import model_name
+from desktop.known_models import model_name
 from desktop.settings import Settings
 from desktop.viewmodels.notice import Notice
 from desktop.words import gigabytes, model_fault
@@ -20,6 +20,9 @@ from models.runtime.protocol import ModelCard, Placement
 from models.starter import starter_path
 from providers.errors import ProviderError
 from providers.events import LoadProgress, ModelReady
+
+if TYPE_CHECKING:
+    from desktop.chat.shelf import Loadable, Shelf
 
 Inspect = Callable[[Path], Awaitable[ModelCard]]
 """Read a file's header in a locked process. Raises `ProviderError`."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
 from desktop.bridge import Bridge
 from desktop.i18n import tr
 from desktop.store.faults import StoreFault
-from desktop.store.store import Store
 from desktop.viewmodels.chat import ChatViewModel
 from desktop.viewmodels.conversations import ConversationsViewModel
 from desktop.viewmodels.notice import Notice
 from desktop.viewmodels.window import WindowState
 from desktop.words import opening_words, store_fault
+
+if TYPE_CHECKING:
+    from desktop.store.store import Store
 
 _OPEN_CONVERSATION = "conversation"
 

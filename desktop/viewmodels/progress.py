@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from desktop.chat.session import Ended, SessionEvent, Started
+from desktop.chat.turns import Ended, SessionEvent, Started
 from desktop.i18n import tr
 from providers.events import LoadProgress, ModelReady, PromptProgress, ReasoningDelta, TextDelta, Usage
 

@@ -64,6 +64,8 @@ class Generator:
             self._builder.build,
         )
         prompt = kept.prompt
+        if not prompt.tokens:
+            raise RuntimeFault(Fault.TEMPLATE_BROKEN, "it made an empty prompt")
         prompt_started = time.perf_counter()
         reused = self._reuse(prompt.tokens)
         completed = Completed(

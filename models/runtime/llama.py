@@ -382,7 +382,7 @@ def _sampler_parts(vocabulary: Vocabulary, sampling: Sampling, seed: int) -> lis
         )
         parts.append(C.llama_sampler_init_logit_bias(vocabulary.size, len(suppressed), biases))
     if sampling.repeat_penalty != 1.0:
-        penalty = sampling.repeat_penalty
+        penalty = max(sampling.repeat_penalty, 0.01)  # llama.cpp aborts at 0
         parts.append(C.llama_sampler_init_penalties(vocabulary.size, _PENALTY_WINDOW, penalty, 0.0, 0.0))
     if sampling.temperature <= 0:
         return [*parts, C.llama_sampler_init_greedy()]

@@ -1,4 +1,4 @@
-"""The promises that only the whole program can keep: speed up to the main thread, and nothing lost when it is killed."""
+"""What only the whole program can promise: speed up to the main thread, and nothing lost when it is killed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from support.session_kills import kill_many
 from support.workers import GREEDY, spawn_worker, starter
 
 from desktop.bridge import Bridge
-from desktop.chat.session import Ask, Ended, Session, SessionEvent
+from desktop.chat.session import Session
+from desktop.chat.turns import Ask, Ended, SessionEvent
 from desktop.store.store import Store
 from models.runtime.engine import Engine
 from models.runtime.protocol import LoadOptions

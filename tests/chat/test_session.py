@@ -12,7 +12,8 @@ from support.loops import in_a_loop
 from support.session_kills import kill_many
 from support.store_files import small_disk
 
-from desktop.chat.session import Ask, Ended, NotStored, Session, SessionEvent, Started
+from desktop.chat.session import Session
+from desktop.chat.turns import Ask, Ended, NotStored, SessionEvent, Started
 from desktop.store.records import Status
 from desktop.store.store import Store
 from models.runtime.protocol import Fault

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 from support.records import message
@@ -36,6 +38,6 @@ def test_an_answer_that_never_began_is_left_out_and_the_questions_become_one() -
 @given(MESSAGES)
 def test_roles_always_alternate_and_no_word_is_lost(messages: list) -> None:  # type: ignore[type-arg]
     turns = turns_for(messages, "")
-    assert all(a.role != b.role for a, b in zip(turns, turns[1:], strict=False))
+    assert all(a.role != b.role for a, b in pairwise(turns))
     together = "".join(turn.text for turn in turns)
     assert all(m.text in together for m in messages if m.text.strip())

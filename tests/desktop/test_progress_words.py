@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.records import message
 
-from desktop.chat.session import Ended
+from desktop.chat.turns import Ended
 from desktop.store.records import Status
 from desktop.viewmodels.entries import entry_of
 from desktop.viewmodels.progress import AnswerProgress

@@ -1,7 +1,8 @@
 """A real session with a real store, answering without end, made to be killed. Run as a program: FILE.
 
-Prints what a person would have seen, each line at once: "stored QUESTION-ID ANSWER-ID" when the window would show a
-question as sent, "words ANSWER-ID COUNT SECONDS" when COUNT characters of an answer were on screen, at the monotonic clock.
+Prints what a person would have seen, each line at once: "stored QUESTION-ID ANSWER-ID" when the window would
+show a question as sent, "words ANSWER-ID COUNT SECONDS" when COUNT characters of an answer were on screen, by
+the monotonic clock.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from desktop.chat.session import Ask, Session, SessionEvent, Started
+from desktop.chat.session import Session
+from desktop.chat.turns import Ask, SessionEvent, Started
 from desktop.store.store import Store
 from providers.echo import Echo
 from providers.events import TextDelta

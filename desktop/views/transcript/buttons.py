@@ -130,6 +130,7 @@ def style_scroll_bars(area: QAbstractScrollArea, look: Appearance, behind: str =
         QScrollBar::handle {{ background: {palette.outline}; border-radius: 3px; margin: 3px; }}
         QScrollBar::handle:vertical {{ min-height: 32px; }}
         QScrollBar::handle:horizontal {{ min-width: 32px; }}
+        QScrollBar::handle:disabled {{ background: {ground}; }}
         QScrollBar::handle:hover {{ background: {palette.text_soft}; }}
         QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
         QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}

@@ -69,10 +69,13 @@ def _aliases() -> dict[str, str]:
     return {**known, **_MORE_ALIASES}
 
 
-@cache
+_made: dict[str, Lexer] = {}
+
+
 def _lexer(class_name: str) -> Lexer:
-    made: Lexer = getattr(pygments.lexers, class_name)(stripnl=False, ensurenl=False)
-    return made
+    if class_name not in _made:
+        _made[class_name] = getattr(pygments.lexers, class_name)(stripnl=False, ensurenl=False)
+    return _made[class_name]
 
 
 def _class_of(language: str) -> str:
@@ -117,8 +120,11 @@ class Highlighter(QObject):
         if not class_name or len(text) > MAX_CHARS:
             self._work = None
             return
-        self._work = self._lex(_lexer(class_name))
-        self._slice()
+        self._work = self._lex(class_name)
+        if class_name in _made:
+            self._slice()
+        else:  # making a lexer takes up to 0.1 s, which what is shown first need not wait for
+            self._timer.start()
 
     def forget(self) -> None:
         """The document has been emptied."""
@@ -145,13 +151,13 @@ class Highlighter(QObject):
                 self._timer.start()
                 return
 
-    def _lex(self, lexer: Lexer) -> Iterator[None]:
+    def _lex(self, class_name: str) -> Iterator[None]:
         """Go through the tokens from the safe place on; yields after each."""
         start, line = self._safe
         text = self._text[start:] + "\n"
         ranges: list[Range] = []
         column = 0
-        tokens: Any = lexer.get_tokens_unprocessed(text)
+        tokens: Any = _lexer(class_name).get_tokens_unprocessed(text)
         for at, token, value in tokens:
             color = _color_of(token)
             # Not in the middle of a string or comment that began on another line.

@@ -55,6 +55,8 @@ class TranscriptView(QAbstractScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # Its room is always kept: the text must not wrap anew when the bar comes. Without use it is not seen.
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setAccessibleName(tr("Conversation"))
         self.viewport().setAutoFillBackground(True)
         self._to_end = QuietButton(self._look, "arrow-down", tr("Jump to the newest message"), parent=self)
@@ -250,6 +252,7 @@ class TranscriptView(QAbstractScrollArea):
         if self._placement.unfinished:
             self._later.start()
         bar = self.verticalScrollBar()
+        bar.setEnabled(bar.maximum() > 0)
         if bar.maximum() == 0:  # all of it is in the window, so what comes next is to be followed
             self._placement.sticking = True
         away = not self._placement.sticking and bar.maximum() - bar.value() > _FAR

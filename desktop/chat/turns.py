@@ -1,0 +1,56 @@
+"""What goes into a turn and what comes out of it, as values. The window needs these before it needs the machinery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from desktop.store.faults import StoreFault
+from desktop.store.records import Conversation, Message
+from models.runtime.protocol import Sampling
+from providers.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What the person wants answered, and how.
+
+    Either a new question: `text`, below `parent_id`, in `conversation_id` (None: in a new conversation).
+    Or a new answer to a question that is already there: `answer_to`.
+    """
+
+    system_prompt: str = ""
+    sampling: Sampling = field(default_factory=Sampling)
+    max_tokens: int | None = None
+    conversation_id: int | None = None
+    parent_id: int | None = None
+    text: str = ""
+    answer_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Question and empty answer are on disk."""
+
+    conversation: Conversation
+    question: Message
+    answer: Message
+
+
+@dataclass(frozen=True, slots=True)
+class NotStored:
+    """The disk refuses the answer for now; it goes on in memory. Sent once for each run of refusals."""
+
+    fault: StoreFault
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The answer is over. `stored` False: it is still only in memory, and is being offered to the disk."""
+
+    answer: Message
+    stored: bool
+
+
+SessionEvent = Started | Event | NotStored | Ended
+Emit = Callable[[SessionEvent], None]
