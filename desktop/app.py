@@ -57,11 +57,8 @@ def _refuse(sentence: str) -> int:
 
 
 def _run(paths: Paths, report: LockReport, instance: Instance) -> int:
-    import gc
-
     from PySide6.QtWidgets import QApplication
 
-    gc.disable()  # until the window is there: nothing made before that is garbage
     qt = QApplication(["alcove"])
     qt.setApplicationName("Alcove")
     qt.setDesktopFileName("alcove")
@@ -79,8 +76,6 @@ class Parts:
     """Everything the window's process is made of."""
 
     def __init__(self, paths: Paths, report: LockReport, settings: Settings, instance: Instance) -> None:
-        from PySide6.QtCore import QFileSystemWatcher
-
         from desktop.bridge import Bridge
         from desktop.viewmodels.chat import ChatViewModel
         from desktop.viewmodels.conversations import ConversationsViewModel
@@ -118,8 +113,7 @@ class Parts:
         self.models.notice.connect(self.chat.notice)
         self.settings.changed.connect(self._setting_changed)
         self.chat.draft_replaced.connect(lambda: self._trace("restored"))
-        self._watcher = QFileSystemWatcher([str(instance.request_file)])
-        self._watcher.fileChanged.connect(self._show_window)
+        self._instance = instance
         self._opening = Opening(
             self.bridge, self.store, self.conversations, self.chat, self.window_state, settings.put_aside
         )
@@ -147,6 +141,10 @@ class Parts:
         self.bridge.deliver(self._begin)
 
     def _begin(self) -> None:
+        from PySide6.QtCore import QFileSystemWatcher
+
+        self._watcher = QFileSystemWatcher([str(self._instance.request_file)])
+        self._watcher.fileChanged.connect(self._show_window)
         self._opening.begin()
         self.models.load()
 

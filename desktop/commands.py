@@ -7,6 +7,7 @@ alcove conversations | models | doctor
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 def run(arguments: list[str], report: LockReport) -> int:
     """Exit status: 0 done, 1 failed, 2 wrong usage (argparse prints what is wrong)."""
     if not arguments:  # the window, and it is in a hurry: nothing to parse
+        gc.disable()  # until it is there (`app` switches it on again): nothing made before that is garbage
         from desktop.app import open_window
 
         return open_window(find_paths(), report)
