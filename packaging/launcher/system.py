@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -21,9 +21,7 @@ from launcher.packages import Package
 from launcher.running import CommandFailed, run
 from launcher.stop import Stop
 
-FREE_DISK = (
-    2_500_000_000  # bytes: 0.6 GB stay in .venv, the compiler needs as much again for a while, and uv's cache
-)
+FREE_DISK = 2_500_000_000  # bytes: .venv keeps 0.6 GB; uv's cache and the compiler need more for a while
 NEWEST_PYTHON = (3, 14)  # what the locked PySide6 supports
 OLDEST_GLIBC = (2, 34)  # what PySide6's wheels are built against
 CERTIFICATES = (
@@ -159,8 +157,7 @@ def _package_names(missing: Iterable[Missing], manager: str) -> list[str]:
     return list(dict.fromkeys(str(getattr(part.package, manager)) for part in missing))
 
 
-def _without(parts: Mapping[str, Package], find: object) -> list[Missing]:
-    assert callable(find)
+def _without(parts: Mapping[str, Package], find: Callable[[str], object]) -> list[Missing]:
     return [Missing(name, package) for name, package in parts.items() if not find(name)]
 
 

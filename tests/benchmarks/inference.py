@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import subprocess
 import sys
@@ -70,7 +71,10 @@ class Plain:
             "niceness": POLICIES[Role.WORKER].niceness,
         }
         command = [sys.executable, str(_PLAIN_LOOP), json.dumps(settings)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        environ = {**os.environ, "GOMP_SPINCOUNT": "10000"}  # as models/runtime/llama.py sets it
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ
+        )
         assert self._line() == "ready\n"
 
     def measure(self, read: int, write: int = 0, keep: int = 0) -> list[float]:

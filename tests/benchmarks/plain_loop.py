@@ -1,7 +1,7 @@
 """The yardstick: the same library in the shortest loop one can write, in a process of its own.
 
-Takes one JSON command per line on stdin and answers with one line of seconds. It has the worker's settings (threads,
-priority, context) and nothing else: no template, no tokenizer, no protocol, no cancel.
+Takes one JSON command per line on stdin and answers with one line of seconds. It has the worker's settings (threads
+and how they wait, priority, context) and nothing else: no template, no tokenizer, no protocol, no cancel.
 """
 
 from __future__ import annotations

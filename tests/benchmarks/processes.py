@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.row import Row
+
 from desktop.processes.child import ChildProcess, launch
 from desktop.processes.roles import Role
 

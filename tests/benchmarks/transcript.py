@@ -59,11 +59,10 @@ def _opening(bench: _Bench, where: str, runs: int) -> Row:
         bench.turn(0.1)
         started = time.perf_counter()
         bench.model.reset(entries)
-        bench.until_painted()
-        times.append((time.perf_counter() - started) * 1000)
+        times.append((bench.until_painted() - started) * 1000)
     return Row(
         f"Opening a conversation of {MESSAGES:,} messages",
-        f"{median(times):.0f} ms (slowest {max(times):.0f} ms)",
+        f"{median(times):.0f} ms (the first, with all that is then loaded: {times[0]:.0f} ms)",
         f"at most {OPEN_MS:.0f} ms",
         median(times) <= OPEN_MS,
         f"median of {runs}: model reset to the last message painted; {where}",
@@ -187,16 +186,24 @@ class Measured:
 
 
 class _Painted(QObject):
-    """Notes when a message has been painted."""
+    """Notes when the first picture with a message in it is complete."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen = False
+        self._begun = False
+        self.at = 0.0
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Paint and isinstance(watched, MessageView):
-            self.seen = True
+        if not self._begun and event.type() == QEvent.Type.Paint and isinstance(watched, MessageView):
+            self._begun = True
+            # One picture is painted in one go; what is posted now comes right after it.
+            QApplication.postEvent(self, QEvent(QEvent.Type.User), Qt.EventPriority.HighEventPriority.value)
         return False
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.User:
+            self.at = time.perf_counter()
+        return True
 
 
 class _Bench:
@@ -221,14 +228,16 @@ class _Bench:
         QTimer.singleShot(round(seconds * 1000), loop.quit)
         loop.exec()
 
-    def until_painted(self) -> None:
+    def until_painted(self) -> float:
+        """The time at which the first message has been painted."""
         application = QApplication.instance()
         assert application is not None
         painted = _Painted()
         application.installEventFilter(painted)
-        while not painted.seen:
+        while not painted.at:
             QApplication.processEvents()
         application.removeEventFilter(painted)
+        return painted.at
 
     def begin(self) -> None:
         number = len(self.model.entries) + 1

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("desktop", "models", "providers", "resources")
 EVERY_FILE = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
@@ -28,10 +26,9 @@ def _module(file: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def _imports(file: Path, *, nested: bool = True) -> Iterator[str]:
-    """The full names a file imports: "PySide6.QtCore.Qt", "json"; without `nested` those of the module level only."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for node in ast.walk(tree) if nested else tree.body:
+def _imports(file: Path) -> Iterator[str]:
+    """The full names a file imports, wherever it does: "PySide6.QtCore.Qt", "json"."""
+    for node in _nodes(file):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -39,40 +36,46 @@ def _imports(file: Path, *, nested: bool = True) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def _attributes(file: Path) -> Iterator[str]:
+    """What a file takes out of a name: "asyncio.open_connection"."""
+    for node in _nodes(file):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield f"{node.value.id}.{node.attr}"
+
+
+def _nodes(file: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+
+
 def _below(name: str, packages: tuple[str, ...]) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
-@pytest.mark.parametrize("file", EVERY_FILE, ids=_module)
-def test_each_part_of_qt_is_used_only_where_it_belongs(file: Path) -> None:
-    for name in _imports(file):
-        package, _, rest = name.partition(".")
-        if package == "PySide6":
-            part = rest.partition(".")[0]
-            assert _below(_module(file), QT_PARTS.get(part, ())), (
-                f"{_module(file)} may not import PySide6.{part}"
-            )
+def test_each_part_of_qt_is_used_only_where_it_belongs() -> None:
+    used = [(_module(file), name.split(".")) for file in EVERY_FILE for name in _imports(file)]
+    parts = [(module, name[1]) for module, name in used if name[0] == "PySide6"]
+    assert parts
+    assert not [(module, part) for module, part in parts if not _below(module, QT_PARTS.get(part, ()))]
 
 
-@pytest.mark.parametrize("file", EVERY_FILE, ids=_module)
-def test_nothing_imports_a_way_to_the_network(file: Path) -> None:
-    assert not [name for name in _imports(file) if _below(name, NETWORK)]
+def test_nothing_takes_a_way_to_the_network() -> None:
+    taken = [(_module(file), name) for file in EVERY_FILE for name in (*_imports(file), *_attributes(file))]
+    assert not [(module, name) for module, name in taken if _below(name, NETWORK)]
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "desktop/processes").glob("*.py")), ids=_module)
-def test_what_runs_before_the_lock_is_the_standard_library(file: Path) -> None:
-    for name in _imports(file):
-        assert name.partition(".")[0] in sys.stdlib_module_names or _below(name, ("desktop.processes",)), name
+def test_what_runs_before_the_lock_is_the_standard_library() -> None:
+    for file in (ROOT / "desktop/processes").glob("*.py"):
+        foreign = [
+            name
+            for name in _imports(file)
+            if not _below(name, ("desktop.processes", *sys.stdlib_module_names))
+        ]
+        assert not foreign, file
 
 
-def test_the_entry_imports_nothing_but_the_lock_until_it_is_locked() -> None:
-    for name in _imports(ROOT / "desktop/__main__.py", nested=False):
-        assert name.partition(".")[0] in sys.stdlib_module_names or _below(name, ("desktop.processes",)), name
-
-
-@pytest.mark.parametrize(
-    "file", [ROOT / "run.py", *sorted((ROOT / "packaging/launcher").glob("*.py"))], ids=str
-)
-def test_set_up_needs_nothing_that_is_not_set_up_yet(file: Path) -> None:
-    for name in _imports(file):
-        assert name.partition(".")[0] in {*sys.stdlib_module_names, "launcher"}, name
+def test_set_up_needs_nothing_that_is_not_set_up_yet() -> None:
+    for file in [ROOT / "run.py", *(ROOT / "packaging/launcher").glob("*.py")]:
+        foreign = [
+            name for name in _imports(file) if not _below(name, ("launcher", *sys.stdlib_module_names))
+        ]
+        assert not foreign, file

@@ -9,6 +9,20 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from PySide6.QtCore import QEvent, QEventLoop, QPoint, QTimer
+from PySide6.QtGui import QContextMenuEvent, QHelpEvent
+from PySide6.QtWidgets import QApplication, QWidget
+
+from desktop.viewmodels.transcript import Entry, TranscriptModel
+from desktop.views.palette import DARK, LIGHT
+from desktop.views.transcript.mathematics import Mathematics
+from desktop.views.transcript.notes import ProblemBar
+from desktop.views.transcript.reasoning import ReasoningView
+from desktop.views.transcript.textview import TextView
+from desktop.views.transcript.view import TranscriptView
+
 CANARY = "c4n4ry-7f3a"
 
 _ = CANARY
@@ -78,84 +92,90 @@ PAYLOADS = [
 ]
 
 
-def main() -> None:
-    """Show it all. Prints "shown" and how many widgets there were at the end."""
-    sys.path.insert(0, str(Path(__file__).parents[2]))
-    from PySide6.QtCore import QEvent, QEventLoop, QPoint, QTimer
-    from PySide6.QtGui import QContextMenuEvent, QHelpEvent
-    from PySide6.QtWidgets import QApplication, QWidget
+class Showing:
+    """A transcript in a window, and a person who touches everything in it."""
 
-    from desktop.viewmodels.transcript import Entry, TranscriptModel
-    from desktop.views.palette import DARK, LIGHT
-    from desktop.views.transcript.mathematics import Mathematics
-    from desktop.views.transcript.textview import TextView
-    from desktop.views.transcript.view import TranscriptView
+    def __init__(self) -> None:
+        self.application = QApplication([])
+        self.view = TranscriptView()
+        self.view.resize(900, 900)
+        self.model = TranscriptModel()
+        self.view.bind(self.model)
+        self.view.show()
+        self.seen: set[str] = set()  # kinds of widgets
 
-    application = QApplication([])
-
-    def turn(milliseconds: int = 0) -> None:
-        loop = QEventLoop()
-        QTimer.singleShot(milliseconds, loop.quit)
+    def turn(self) -> None:
+        """Until all is shown and drawn."""
+        loop = QEventLoop()  # of its own: only so are widgets that are no longer needed ended
+        QTimer.singleShot(0, loop.quit)
         loop.exec()
-        while Mathematics.shared().busy or not view.is_settled:
-            application.processEvents()
+        while Mathematics.shared().busy or not self.view.is_settled:
+            self.application.processEvents()
 
-    view = TranscriptView()
-    view.resize(900, 900)
-    model = TranscriptModel()
-    view.bind(model)
-    view.show()
-    seen: set[str] = set()
-    everything = "\n\n".join(PAYLOADS)
+    def everywhere(self, payload: str) -> None:
+        """The payload in every field of a message, everything opened."""
+        words = payload[:2_000]
+        question = Entry(1, "user", f"{payload}\n\n```\n{words}\n```", branch=1, branches=2)
+        answer = Entry(
+            2,
+            "assistant",
+            payload,
+            reasoning=payload,
+            problem=words,
+            problem_detail=payload,
+            footnote=words,
+            author=words,
+        )
+        self.model.reset([question, answer])
+        self.turn()
+        for reasoning in self.view.findChildren(ReasoningView):
+            reasoning.toggle()
+        for problem in self.view.findChildren(ProblemBar):
+            problem.toggle()
+        self.turn()
+        for text in self.view.viewport().findChildren(TextView):
+            self.touch(text)
+        self.seen.update(type(child).__name__ for child in self.view.viewport().findChildren(QWidget))
+        self.view.grab()
+
+    def touch(self, text: TextView) -> None:
+        """Point at it, copy it, drag it, ask for its menu."""
+        at = QPoint(12, 12)
+        place = text.viewport().mapToGlobal(at)
+        self.application.sendEvent(text.viewport(), QHelpEvent(QEvent.Type.ToolTip, at, place))
+        text.selectAll()
+        text.copy_selection()
+        text.createMimeDataFromSelection()
+        menu_wanted = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, place)
+        self.application.sendEvent(text.viewport(), menu_wanted)
+        menu = self.application.activePopupWidget()
+        if menu is not None:
+            menu.close()
+
+    def streamed(self, text: str) -> None:
+        """All of it as an answer that streams in, then restyled and searched."""
+        self.model.reset([Entry(1, "assistant", status="streaming")])
+        for index in range(0, len(text), 40):
+            self.model.add_text(0, text[index : index + 40])
+            self.application.processEvents()
+        self.model.replace(0, Entry(1, "assistant", text))
+        self.turn()
+        self.view.set_appearance(DARK, 20)
+        self.view.find(CANARY, True)
+        self.view.set_appearance(LIGHT, 15)
+        self.turn()
+        self.view.grab()
+
+
+def main() -> None:
+    """Show it all. Prints "started", then "shown" and the kinds of widgets there were."""
+    showing = Showing()
     print("started", flush=True)
+    everything = "\n\n".join(PAYLOADS)
     for payload in [*PAYLOADS, everything]:
-        words = payload if len(payload) < 2_000 else payload[:2_000]
-        entries = [
-            Entry(1, "user", f"{payload}\n\n```\n{words}\n```", branch=1, branches=2),
-            Entry(
-                2,
-                "assistant",
-                payload,
-                reasoning=payload,
-                problem=words,
-                problem_detail=payload,
-                footnote=words,
-                author=words,
-            ),
-        ]
-        model.reset(entries)
-        turn()
-        for child in view.findChildren(QWidget):
-            if type(child).__name__ in ("ReasoningView", "ProblemBar") and not child.isHidden():
-                child.toggle()  # type: ignore[attr-defined]
-        turn()
-        for text in view.viewport().findChildren(TextView):
-            seen.add(type(text).__name__)
-            at = QPoint(12, 12)
-            place = text.viewport().mapToGlobal(at)
-            application.sendEvent(text.viewport(), QHelpEvent(QEvent.Type.ToolTip, at, place))
-            text.selectAll()
-            text.copy_selection()
-            text.createMimeDataFromSelection()
-            application.sendEvent(
-                text.viewport(), QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, place)
-            )
-            if (menu := application.activePopupWidget()) is not None:
-                menu.close()
-        seen.update(type(child).__name__ for child in view.viewport().findChildren(QWidget))
-        view.grab()
-    model.reset([Entry(1, "assistant", status="streaming")])
-    for index in range(0, len(everything), 40):
-        model.add_text(0, everything[index : index + 40])
-        application.processEvents()
-    model.replace(0, Entry(1, "assistant", everything))
-    turn()
-    view.set_appearance(DARK, 20)
-    view.find(CANARY, True)
-    view.set_appearance(LIGHT, 15)
-    turn()
-    view.grab()
-    print("shown", *sorted(seen), flush=True)
+        showing.everywhere(payload)
+    showing.streamed(everything)
+    print("shown", *sorted(showing.seen), flush=True)
     Mathematics.shared().close()
 
 

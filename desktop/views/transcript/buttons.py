@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QEnterEvent, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QAbstractScrollArea, QWidget
 
+from desktop.i18n import tr
 from desktop.views import icons
 from desktop.views.transcript.appearance import Appearance
 from desktop.views.transcript.textview import focus_ring
@@ -48,10 +49,6 @@ class QuietButton(QAbstractButton):
     def symbol_last(self) -> None:
         """The symbol stands after the words."""
         self._symbol_last = True
-
-    def make_round(self) -> None:
-        """A round button with an outline, for standing over the text."""
-        self._round = True
 
     def sizeHint(self) -> QSize:
         side = self.look.px(28)
@@ -117,6 +114,23 @@ class QuietButton(QAbstractButton):
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
         self.update()
+
+
+class JumpButton(QuietButton):
+    """Leads to the newest message: round, over the lower edge of the conversation."""
+
+    def __init__(self, look: Appearance, parent: QWidget) -> None:
+        super().__init__(look, "arrow-down", tr("Jump to the newest message"), parent=parent)
+        self._round = True
+        self.hide()
+
+    def show_over(self, area: QRect, wanted: bool) -> None:
+        side = self.sizeHint()
+        at = QPoint(area.center().x() - side.width() // 2, area.bottom() - side.height() - 16)
+        self.setGeometry(QRect(at, side))
+        if wanted == self.isHidden():
+            self.setVisible(wanted)
+            self.raise_()
 
 
 def style_scroll_bars(area: QAbstractScrollArea, look: Appearance, behind: str = "page") -> None:

@@ -70,6 +70,8 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Prose:
+    """Text that flows: paragraphs, headings, lists and quotations without a listing, table or formula between."""
+
     paragraphs: tuple[Paragraph, ...]
 
 

@@ -22,6 +22,7 @@ from desktop.views.palette import Palette
 
 MAX_CHARS = 200_000  # longer listings stay in one colour
 SLICE_SECONDS = 0.004
+_FIRST_MS = 30  # after which the first listing in a language is coloured
 _CLASSES = (
     "Ada Awk Bash BashSession Batch C CSharp Clojure CMake CommonLisp Cpp Css D Dart Diff Docker Elixir Elm Erlang "
     "Fortran FSharp Gherkin Go GraphQL Groovy Haskell Html Ini Java Javascript Json Julia Kotlin Lua "
@@ -106,7 +107,7 @@ class Highlighter(QObject):
         self._lines: list[tuple[Range, ...]] = []  # as they are coloured now
         self._safe = (0, 0)  # character and line from which lexing can start afresh
         self._work: Iterator[None] | None = None
-        self._timer = QTimer(self, singleShot=True, interval=0)
+        self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._slice)
 
     def show(self, text: str, language: str, *, final: bool) -> None:
@@ -123,8 +124,8 @@ class Highlighter(QObject):
         self._work = self._lex(class_name)
         if class_name in _made:
             self._slice()
-        else:  # making a lexer takes up to 0.1 s, which what is shown first need not wait for
-            self._timer.start()
+        else:  # making a lexer takes up to 0.1 s: what is shown first need not wait for it
+            self._timer.start(_FIRST_MS)
 
     def forget(self) -> None:
         """The document has been emptied."""
@@ -148,7 +149,7 @@ class Highlighter(QObject):
                 self._work = None
                 return
             if time.perf_counter() > until:
-                self._timer.start()
+                self._timer.start(0)
                 return
 
     def _lex(self, class_name: str) -> Iterator[None]:

@@ -45,6 +45,8 @@ _PATH = re.compile(r"[MLHVQTCSAZmlhvqtcsaz0-9eE .,+\-]*")
 
 
 class Request(NamedTuple):
+    """A formula and how it is set: `display` gives sums and fractions the room of a line of their own."""
+
     latex: str
     display: bool
 

@@ -7,6 +7,7 @@ except where one stretch is so long that it must be cut to keep the window alive
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 
 from desktop.views.transcript.content import Block, Code, Paragraph, Prose, Table, clean_code
@@ -17,6 +18,8 @@ PART_CHARS = 3_000  # a part is closed at the first cut after this
 LONGEST_PIECE = 8_000  # prose is cut here, come what may
 LONGEST_TABLE = 24_000  # characters; the table then goes on as another, under the same header
 _MAX_DEFINITIONS = 200
+_WORDS = re.compile(r"[A-Za-z0-9À-ɏ ,;']*")  # no sign of Markdown, and none that ends one
+_ENDS_PLAIN = re.compile(r"[A-Za-z0-9À-ɏ,]{3} ?$")  # nothing is half open just before the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +263,32 @@ def _count_on(before: tuple[Paragraph, ...], after: tuple[Paragraph, ...]) -> tu
     return (replace(first, marker=f"{int(last[:-1]) + 1}{last[-1]}"), *after[1:])
 
 
+def _with_more_words(before: Piece, blocks: list[Block], now: Piece) -> list[Block] | None:
+    """What `now` reads as, when all that came are words that can only belong to the last line of plain text.
+
+    Most of what streams in is that, and the parser would take a hundred times as long. None for everything
+    else. A piece is read properly once it is closed, whatever was said here.
+    """
+    source = before.source
+    if now.fenced or now.cut != before.cut or now.cut.header or not now.source.startswith(source):
+        return None
+    last = blocks[-1] if blocks else None
+    more = now.source[len(source) :]
+    if not isinstance(last, Prose) or not _WORDS.fullmatch(more) or not _ENDS_PLAIN.search(source):
+        return None
+    paragraph = last.paragraphs[-1]
+    span = paragraph.spans[-1] if paragraph.spans else None
+    if span is None or span.style or span.href or span.formula:
+        return None
+    text = span.text.rstrip(" ")
+    stem = source.rstrip(" ")
+    if not stem.endswith(text[-20:]):
+        return None
+    grown = replace(span, text=text + source[len(stem) :] + more)
+    spans = (*paragraph.spans[:-1], grown)
+    return [*blocks[:-1], Prose((*last.paragraphs[:-1], replace(paragraph, spans=spans)))]
+
+
 class Growing:
     """An answer while it streams in. Only what can still change is read again with each addition."""
 
@@ -271,6 +300,8 @@ class Growing:
         self._pieces: list[Piece] = []  # the closed ones of the last part
         self._joined = _Joiner()
         self._size = 0
+        self._open = Piece("")  # as it was read last
+        self._open_blocks: list[Block] = []
         self.feed(text)
 
     def feed(self, text: str) -> None:
@@ -291,8 +322,12 @@ class Growing:
 
     def _read_open(self) -> None:
         piece = self._cutter.open
+        blocks = _with_more_words(self._open, self._open_blocks, piece)
+        if blocks is None:
+            blocks = _read(piece, self._references)
+        self._open, self._open_blocks = piece, blocks
         whole = _Joiner(list(self._joined.blocks))
-        whole.add(_read(piece, self._references), piece.cut)
+        whole.add(blocks, piece.cut)
         self.parts[-1].grow([*self._pieces, piece], tuple(whole.blocks))
 
     def finish(self) -> list[Part]:

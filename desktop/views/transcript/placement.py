@@ -93,13 +93,16 @@ class Placement:
 
     def place(self, more: int = 0) -> None:
         """Lay out what is in sight, and at most `more` messages beyond it that have no widgets yet."""
-        count = len(self.heights)
-        if self._placing or not count or self._area.viewport().width() <= 0:
+        if self._placing or self._area.viewport().width() <= 0:
             return
         self._placing = True
         try:
-            self.anchor.row = min(self.anchor.row, count - 1)
-            self._place(more)
+            if len(self.heights):
+                self.anchor.row = min(self.anchor.row, len(self.heights) - 1)
+                self._place(more)
+            else:
+                self.unfinished = False
+                self._set_bar(0, self._area.viewport().height())
         finally:
             self._placing = False
 
@@ -255,10 +258,12 @@ class Placement:
         self._widths.pop(row, None)
         _end(view)
 
-    def forget(self, row: int) -> None:
-        """Take the widget of a row away: it shows what is no longer true. It is made again when needed."""
-        if not self.rows[row].in_use():
-            self._drop(row)
+    def forget(self, row: int) -> bool:
+        """Take the widget of a row away; it is made again when needed. False when a person is using it."""
+        if self.rows[row].in_use():
+            return False
+        self._drop(row)
+        return True
 
     def is_near(self, row: int) -> bool:
         return self._first <= row <= self._last

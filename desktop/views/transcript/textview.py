@@ -264,15 +264,21 @@ class ParagraphView(TextView):
             block = block.next()
 
     def _paint_bar(self, painter: QPainter, block: QTextBlock, rect: QRectF, bar: int) -> None:
-        bottom = rect.bottom() + self.look.px(4)  # the line's own leading stands above it
-        below = block.next()
-        shape = below.blockFormat().property(PARAGRAPH_PROPERTY) if below.isValid() else None
-        if shape and bar in shape[1:]:
-            bottom = self.document().documentLayout().blockBoundingRect(below).top()
+        # A line's own leading stands above it, so the bar of its paragraph begins and ends a little lower.
+        top, bottom = rect.top() + 2, rect.bottom() + self.look.px(4)
+        if _has_bar(block.previous(), bar):
+            top = rect.top()
+        if _has_bar(block.next(), bar):
+            bottom = self.document().documentLayout().blockBoundingRect(block.next()).top()
         x = bar * self.look.indent_px + 2.0
         if block.textDirection() == Qt.LayoutDirection.RightToLeft:
             x = self.width() - x - 3
-        painter.fillRect(QRectF(x, rect.top() + 2, 3, bottom - rect.top() - 2), self.look.color("outline"))
+        painter.fillRect(QRectF(x, top, 3, bottom - top), self.look.color("outline"))
+
+
+def _has_bar(block: QTextBlock, bar: int) -> bool:
+    shape = block.blockFormat().property(PARAGRAPH_PROPERTY) if block.isValid() else None
+    return bar in shape[1:] if shape else False
 
 
 def focus_ring(painter: QPainter, rect: QRectF, look: Appearance, radius: float = 4) -> None:

@@ -7,9 +7,8 @@ however fast its tokens come; and what a person is reading never moves under the
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
-from PySide6.QtCore import QMetaObject, QObject, QPoint, QRect, Qt, QTimer, Signal
+from PySide6.QtCore import QMetaObject, QObject, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QPaintEvent, QPalette, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 from shiboken6 import isValid
@@ -18,9 +17,10 @@ from desktop.i18n import tr
 from desktop.viewmodels.transcript import TranscriptModel
 from desktop.views.palette import LIGHT, Palette
 from desktop.views.transcript.appearance import Appearance
-from desktop.views.transcript.buttons import QuietButton, style_scroll_bars
+from desktop.views.transcript.buttons import JumpButton, style_scroll_bars
 from desktop.views.transcript.find import Finder, Hit
 from desktop.views.transcript.heights import Heights
+from desktop.views.transcript.keys import chain, distance_into_view, first_in_sight, scroll_with_key
 from desktop.views.transcript.mathematics import Mathematics
 from desktop.views.transcript.message import MessageView, guess_heights
 from desktop.views.transcript.placement import Placement
@@ -28,8 +28,8 @@ from desktop.views.transcript.textview import TextView
 
 _SHORTEST_MS, _LONGEST_MS = 33, 400  # between two drawings of a streaming answer
 _SHARE = 4  # of the time at most goes into drawing it: one part in this many
-_STEP = 60  # pixels for an arrow key
 _WHEEL_STEP = 40  # pixels for a third of a notch of the wheel
+_LATER_MS = 20  # what is in the window is painted first, then come the messages next to it
 _FAR = 120  # pixels from the end at which the button to go there appears
 
 
@@ -59,13 +59,11 @@ class TranscriptView(QAbstractScrollArea):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setAccessibleName(tr("Conversation"))
         self.viewport().setAutoFillBackground(True)
-        self._to_end = QuietButton(self._look, "arrow-down", tr("Jump to the newest message"), parent=self)
-        self._to_end.make_round()
+        self._to_end = JumpButton(self._look, self)
         self._to_end.clicked.connect(self.scroll_to_end)
-        self._to_end.hide()
         self._tick = QTimer(self, singleShot=True)
         self._tick.timeout.connect(self._flush)
-        self._later = QTimer(self, singleShot=True, interval=0)
+        self._later = QTimer(self, singleShot=True)
         self._later.timeout.connect(self._extend)
         bar = self.verticalScrollBar()
         bar.setSingleStep(_WHEEL_STEP)
@@ -144,7 +142,8 @@ class TranscriptView(QAbstractScrollArea):
         known = self._placement.heights
         guesses = guess_heights(self._model.entries, width, self._look)
         for row in rows:
-            guesses[row] = known[row]
+            if row < len(guesses):  # a shorter conversation may be known here before `_truncated` is told
+                guesses[row] = known[row]
         self._placement.heights = Heights(guesses)
 
     def _guess(self, row: int) -> int:
@@ -152,7 +151,8 @@ class TranscriptView(QAbstractScrollArea):
 
     def _appended(self, row: int) -> None:
         entry = self._model.entries[row]
-        self._placement.heights.append(self._guess(row))
+        if row == len(self._placement.heights):  # else a resize on the way here has counted it already
+            self._placement.heights.append(self._guess(row))
         if entry.role == "user":
             self._placement.sticking = True
         self._show()
@@ -180,14 +180,12 @@ class TranscriptView(QAbstractScrollArea):
         changed, self._changed = self._changed, set()
         for row in changed:
             entry, view = self._model.entries[row], self._placement.rows.get(row)
-            if view is not None and (self._placement.is_near(row) or entry.status != "streaming"):
+            streams_far_away = entry.status == "streaming" and not self._placement.is_near(row)
+            if view is None or (streams_far_away and self._placement.forget(row)):
+                self._placement.heights[row] = self._guess(row)
+            else:
                 view.show_entry(entry)
                 self._placement.outdate(row)
-            elif view is not None:
-                self._placement.forget(row)
-                self._placement.heights[row] = max(self._placement.heights[row], self._guess(row))
-            else:
-                self._placement.heights[row] = self._guess(row)
         self._show()
         self._last_flush = time.perf_counter() - started
 
@@ -204,7 +202,9 @@ class TranscriptView(QAbstractScrollArea):
 
     def _resized(self, view: MessageView) -> None:
         """A part of a message was folded or unfolded; what was clicked stays under the pointer."""
-        row = next(row for row, other in self._placement.rows.items() if other is view)
+        row = next((row for row, other in self._placement.rows.items() if other is view), None)
+        if row is None:  # the message has gone meanwhile
+            return
         self._placement.scrolled()
         self._placement.sticking = False
         self._placement.outdate(row)
@@ -249,21 +249,20 @@ class TranscriptView(QAbstractScrollArea):
         self._flush()
 
     def _after_placing(self) -> None:
-        if self._placement.unfinished:
-            self._later.start()
+        if self._placement.unfinished and not self._later.isActive():
+            self._later.start(_LATER_MS)
         bar = self.verticalScrollBar()
         bar.setEnabled(bar.maximum() > 0)
         if bar.maximum() == 0:  # all of it is in the window, so what comes next is to be followed
             self._placement.sticking = True
         away = not self._placement.sticking and bar.maximum() - bar.value() > _FAR
-        if away == self._to_end.isHidden():
-            self._to_end.setVisible(away)
-            self._to_end.raise_()
-        self._place_button()
+        self._to_end.show_over(self.viewport().geometry(), away)
 
     def _extend(self) -> None:
         """Make widgets a little beyond the window, one message at a time, when there is nothing else to do."""
         self._placement.place(more=1)
+        if self._placement.unfinished:
+            self._later.start(0)
         self._after_placing()
 
     def _scrolled(self) -> None:
@@ -279,67 +278,33 @@ class TranscriptView(QAbstractScrollArea):
             self._guess_all()
         self._show()
 
-    def _place_button(self) -> None:
-        side = self._to_end.sizeHint()
-        at = self.viewport().geometry()
-        x = at.center().x() - side.width() // 2
-        self._to_end.setGeometry(QRect(QPoint(x, at.bottom() - side.height() - 16), side))
-
     # ---- the keyboard
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        bar = self.verticalScrollBar()
-        page = max(_STEP, self.viewport().height() - _STEP)
-        moves = {
-            Qt.Key.Key_Up: bar.value() - _STEP,
-            Qt.Key.Key_Down: bar.value() + _STEP,
-            Qt.Key.Key_PageUp: bar.value() - page,
-            Qt.Key.Key_PageDown: bar.value() + page,
-            Qt.Key.Key_Home: bar.minimum(),
-            Qt.Key.Key_End: bar.maximum(),
-            Qt.Key.Key_Space: bar.value() + page,
-        }
-        key = Qt.Key(event.key())
-        if key in moves and not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
-            bar.setValue(moves[key])
-        else:
+        if not scroll_with_key(self.verticalScrollBar(), event, self.viewport().height()):
             event.ignore()
 
     def focusNextPrevChild(self, next: bool) -> bool:
         """Tab goes through what is on screen in reading order, and scrolls to it."""
-        stops = [
-            stop for row in sorted(self._placement.rows) for stop in self._placement.rows[row].tab_stops()
-        ]
-        before: QWidget = self
-        for stop in [*stops, self._to_end]:
-            QWidget.setTabOrder(before, stop)
-            before = stop
-        if next and self.hasFocus():
-            in_sight = (
-                stop for stop in stops if stop.mapTo(self.viewport(), QPoint(0, stop.height())).y() > 0
-            )
-            first = _first_of(in_sight)
-            if first is not None:
-                first.setFocus(Qt.FocusReason.TabFocusReason)
-                self.show_widget(first)
-                return True
+        rows = self._placement.rows
+        stops = [stop for row in sorted(rows) for stop in rows[row].tab_stops()]
+        chain(self, [*stops, self._to_end])
+        first = first_in_sight(stops, self.viewport()) if next and self.hasFocus() else None
+        if first is not None:
+            first.setFocus(Qt.FocusReason.TabFocusReason)
+            self.show_widget(first, first.rect())
+            return True
         moved = bool(super().focusNextPrevChild(next))
         focus = QApplication.focusWidget()
         if moved and focus is not None and self.viewport().isAncestorOf(focus):
-            self.show_widget(focus)
+            self.show_widget(focus, focus.rect())
         return moved
 
-    def show_widget(self, widget: QWidget, within: QRect | None = None) -> None:
-        """Scroll as little as needed for a widget, or a rectangle in it, to be seen."""
-        rect = within or widget.rect()
-        top = widget.mapTo(self.viewport(), rect.topLeft()).y()
-        bottom = top + rect.height()
-        room, margin = self.viewport().height(), 24
+    def show_widget(self, widget: QWidget, within: QRect) -> None:
+        """Scroll as little as needed for a rectangle in a widget to be seen."""
+        top = widget.mapTo(self.viewport(), within.topLeft()).y()
         bar = self.verticalScrollBar()
-        if top < margin:
-            bar.setValue(bar.value() + top - margin)
-        elif bottom > room - margin:
-            bar.setValue(bar.value() + min(bottom - room + margin, top - margin))
+        bar.setValue(bar.value() + distance_into_view(top, within.height(), self.viewport().height()))
 
     def _focus_changed(self, before: QWidget | None, now: QWidget | None) -> None:
         for view in self._placement.rows.values():
@@ -367,7 +332,3 @@ class TranscriptView(QAbstractScrollArea):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The viewport's background is all there is."""
-
-
-def _first_of(widgets: Iterator[QWidget]) -> QWidget | None:
-    return next(widgets, None)

@@ -329,4 +329,6 @@ def test_what_a_conversation_loses_or_changes_is_gone_from_the_window(qtbot: QtB
     settle(qtbot, view)
     assert texts(messages(view)[-1])[0].toPlainText() == "Something else."
     view.model.reset([])
+    settle(qtbot, view)
     assert messages(view) == []
+    assert view.verticalScrollBar().maximum() == 0
