@@ -24,6 +24,7 @@ def finished_answers(alcove: AlcoveWindow) -> list[tuple[object, ...]]:
 def test_a_person_chats_closes_the_window_and_finds_everything_again(
     alcove: AlcoveWindow, tmp_path: Path
 ) -> None:
+    alcove.set(sampling_max_tokens=40)
     alcove.start()
     alcove.type("What is the capital of France?")
     alcove.press("Return")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -28,6 +29,12 @@ class AlcoveWindow:
         self._display = display
         self.process: subprocess.Popen[str] | None = None
         self.window = ""
+
+    def set(self, **settings: object) -> None:
+        """Put settings in force for the next start; `_` stands for the dot in a key's name, once."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        named = {key.replace("_", ".", 1): value for key, value in settings.items()}
+        (self.home / "settings.json").write_text(json.dumps(named), "utf-8")
 
     def start(self) -> None:
         """Start it and wait until its window takes keys and shows what was there before."""
