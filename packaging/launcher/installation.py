@@ -6,10 +6,8 @@ import io
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -19,7 +17,7 @@ from launcher.console import Console
 from launcher.environment import Environment
 from launcher.locking import alone
 from launcher.native import Backend
-from launcher.running import CommandFailed, run
+from launcher.running import CommandFailed, interrupt_when_told_to_end, run
 from launcher.stop import Stop
 
 STEPS = 4
@@ -52,9 +50,7 @@ def ensure(
     if not look_again and environment.is_ready(tests=tests, display=display):
         return
     console = Console(STEPS)
-    if sys.platform != "win32":
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, _interrupt)
+    interrupt_when_told_to_end()
     lock = environment.folder.with_suffix(".lock")
     try:
         with alone(
@@ -73,10 +69,6 @@ def activity(line: str) -> str | None:
     if fetched := FETCHED.match(line):
         return f"{fetched[1].lower()} {fetched[2]}"
     return None
-
-
-def _interrupt(number: int, frame: types.FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 class _Installation:

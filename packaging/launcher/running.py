@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO
 
@@ -25,6 +26,17 @@ class CommandFailed(Exception):
     def __init__(self, command: Sequence[str], status: int, tail: Sequence[str]) -> None:
         super().__init__(f"{command[0]} ended with status {status}")
         self.tail = list(tail)
+
+
+def interrupt_when_told_to_end() -> None:
+    """SIGTERM, and the terminal going away, become what Ctrl-C is: the program that runs is ended first."""
+
+    def interrupt(number: int, frame: types.FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if sys.platform != "win32":
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, interrupt)
 
 
 def run(

@@ -83,17 +83,22 @@ def test_an_interrupted_set_up_leaves_no_compiler_behind(tmp_path: Path, number:
     # A shell that starts a compiler, as ninja does.
     script = f"sleep 300 & echo $! > {file}; wait"
     code = (
-        "import io, signal, sys; from launcher.console import Console; from launcher import installation, running\n"
-        "signal.signal(signal.SIGTERM, installation._interrupt)\n"
+        "import io, signal, sys; from launcher.console import Console; from launcher import running\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background\n"
+        "running.interrupt_when_told_to_end()\n"
         "running.run(['sh', '-c', sys.argv[1]], Console(), io.StringIO())"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code, script], cwd=PACKAGING, stderr=subprocess.DEVNULL)
-    until(lambda: file.exists() and file.read_text().endswith("\n"))
-    grandchild = int(file.read_text())
-    assert alive(grandchild)
-    os.kill(parent.pid, number)
-    assert parent.wait(30) != 0
-    until(lambda: not alive(grandchild))
+    command = [sys.executable, "-c", code, script]
+    with subprocess.Popen(command, cwd=PACKAGING, stderr=subprocess.DEVNULL) as parent:
+        try:
+            until(lambda: file.exists() and file.read_text().endswith("\n"))
+            grandchild = int(file.read_text())
+            assert alive(grandchild)
+            os.kill(parent.pid, number)
+            assert parent.wait(30) != 0
+            until(lambda: not alive(grandchild))
+        finally:
+            parent.kill()
 
 
 @POSIX

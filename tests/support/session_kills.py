@@ -29,7 +29,7 @@ def kill_many(folder: Path, kills: int, seed: int) -> Survived:
     chance = random.Random(seed)
     survived = Survived()
     for _ in range(kills):
-        _kill_once(folder / "conversations.db", chance.uniform(0.05, 1.6), survived)
+        _kill_once(folder / "conversations.db", chance.uniform(0.05, 1.0), survived)
     return survived
 
 

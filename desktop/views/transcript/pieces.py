@@ -18,8 +18,10 @@ PART_CHARS = 3_000  # a part is closed at the first cut after this
 LONGEST_PIECE = 8_000  # prose is cut here, come what may
 LONGEST_TABLE = 24_000  # characters; the table then goes on as another, under the same header
 _MAX_DEFINITIONS = 200
-_WORDS = re.compile(r"[A-Za-z0-9À-ɏ ,;']*")  # no sign of Markdown, and none that ends one
-_ENDS_PLAIN = re.compile(r"[A-Za-z0-9À-ɏ,]{3} ?$")  # nothing is half open just before the end
+# Nothing of this begins or ends anything in Markdown after a word: not at the start of a line, where a full stop
+# makes a list of a number, and without what closes a link or an entity.
+_WORDS = re.compile(r"[A-Za-z0-9À-ɏ ,.:?!'\"(–—…%-]*")
+_ENDS_IN_WORD = re.compile(r"[A-Za-zÀ-ɏ]{3}[,.:]? ?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +276,7 @@ def _with_more_words(before: Piece, blocks: list[Block], now: Piece) -> list[Blo
         return None
     last = blocks[-1] if blocks else None
     more = now.source[len(source) :]
-    if not isinstance(last, Prose) or not _WORDS.fullmatch(more) or not _ENDS_PLAIN.search(source):
+    if not isinstance(last, Prose) or not _WORDS.fullmatch(more) or not _ENDS_IN_WORD.search(source):
         return None
     paragraph = last.paragraphs[-1]
     span = paragraph.spans[-1] if paragraph.spans else None

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from desktop.views.transcript import pieces
 from desktop.views.transcript.content import Block, Code, Formula, Prose, Table, plain_text
+from desktop.views.transcript.find import text_of
 from desktop.views.transcript.markdown import parse
 from desktop.views.transcript.pieces import LONGEST_PIECE, Growing, split
 
@@ -67,6 +68,20 @@ def comparable(blocks: list[Block]) -> list[Block]:
 @given(TEXTS, st.lists(st.integers(1, 12), min_size=1, max_size=5))
 def test_a_streamed_answer_ends_as_the_whole_text_reads(text: str, sizes: list[int]) -> None:
     assert comparable(streamed(text, sizes)) == comparable(parse(text))
+
+
+@given(TEXTS, st.integers(1, 9))
+def test_at_every_moment_what_stands_there_is_what_has_come(text: str, step: int) -> None:
+    growing = Growing()
+    for at in range(0, len(text), step):
+        growing.feed(text[at : at + step])
+        stands = [block for part in growing.parts for block in part.blocks]
+        assert trimmed(stands) == trimmed(parse(text[: at + step]))
+
+
+def trimmed(blocks: list[Block]) -> list[tuple[str, ...]]:
+    """The words of each block; a space at the end of a line that is still being written may be there or not."""
+    return [(type(block).__name__, *text_of(block).strip().split("\n")) for block in comparable(blocks)]
 
 
 @given(TEXTS)
