@@ -15,17 +15,9 @@ STARTS_WITHIN = 30.0  # seconds
 def virtual_display(size: str = "1600x1200") -> Iterator[str]:
     """Runs Xvfb for the block and yields the value for DISPLAY (":1")."""
     reading, writing = os.pipe()
-    command = [
-        "Xvfb",
-        "-displayfd",
-        str(writing),
-        "-screen",
-        "0",
-        f"{size}x24",
-        "-nolisten",
-        "tcp",
-        "-noreset",
-    ]
+    # It ends with the tests, even when they are killed.
+    command = ["setpriv", "--pdeathsig", "TERM", "Xvfb", "-displayfd", str(writing)]
+    command += ["-screen", "0", f"{size}x24", "-nolisten", "tcp", "-noreset"]
     server = subprocess.Popen(
         command, pass_fds=[writing], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
