@@ -9,9 +9,10 @@ from __future__ import annotations
 import codecs
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import takewhile
+from itertools import groupby, takewhile
+from operator import itemgetter
 
 from models.runtime.context import keep_newest, room_for_prompt
 from models.runtime.formats import Format, Span
@@ -28,6 +29,9 @@ from models.runtime.protocol import (
     Stage,
     StopReason,
 )
+
+_PACE_SECONDS = 0.015
+"""How often pieces are sent at most. The window draws every 33 ms."""
 
 
 class Generator:
@@ -191,7 +195,11 @@ class Generator:
 
 
 class _Output:
-    """From the bytes of tokens to pieces on their way to the parent."""
+    """From the bytes of tokens to pieces on their way to the parent.
+
+    A fast model's tokens travel together for some milliseconds: each piece wakes the parent and the window, and
+    they would be awake for nothing else. No token waits for longer than until the next one comes.
+    """
 
     def __init__(self, form: Format, prompt: str, send: Callable[[Report], None]) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
@@ -199,17 +207,24 @@ class _Output:
         self._send = send
         self._written: list[str] = []
         self._shown: list[str] = []
+        self._waiting: list[Span] = []
+        self._sent_at = 0.0
 
     def write(self, piece: bytes) -> bool:
-        """Send what became certain with this token. True when the answer has ended by its own text."""
+        """Take a token. True when the answer has ended by its own text."""
         text = self._decode(piece)
         if text:
             self._written.append(text)
-            self._show(self._splitter.feed(text))
+            self._waiting += self._splitter.feed(text)
+            now = time.perf_counter()
+            if self._waiting and now - self._sent_at >= _PACE_SECONDS:
+                self._sent_at = now
+                self._flush()
         return self._splitter.stopped
 
     def finish(self) -> None:
-        self._show(self._splitter.finish())
+        self._waiting += self._splitter.finish()
+        self._flush()
 
     @property
     def answer(self) -> str | None:
@@ -217,11 +232,13 @@ class _Output:
         written = "".join(self._written)
         return written if written == "".join(self._shown) else None
 
-    def _show(self, spans: Sequence[Span]) -> None:
-        for text, reasoning in spans:
+    def _flush(self) -> None:
+        for reasoning, spans in groupby(self._waiting, key=itemgetter(1)):
+            text = "".join(text for text, _ in spans)
             if not reasoning:
                 self._shown.append(text)
             self._send(Piece(text, reasoning))
+        self._waiting.clear()
 
 
 class _Pieces(dict[int, bytes | None]):
