@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,18 @@ if TYPE_CHECKING:
     from desktop.chat.session import Session
     from desktop.chat.shelf import Shelf
     from desktop.store.store import Store
-    from models.runtime.protocol import ModelCard
+    from models.runtime.values import ModelCard
 
 log = logging.getLogger(__name__)
+
+_FOR_THE_FIRST_TURN = (
+    "asyncio",
+    "desktop.store.store",
+    "desktop.viewmodels.entries",
+    "desktop.chat.session",
+    "desktop.local_models",
+)
+"""What the window does without until it is on screen."""
 
 
 def open_window(paths: Paths, report: LockReport) -> int:
@@ -137,7 +147,8 @@ class Parts:
 
     def _load_the_rest(self) -> None:
         """Import, beside the window, what the store, the turns and the models are made of."""
-
+        for name in _FOR_THE_FIRST_TURN:
+            import_module(name)
         self.bridge.deliver(self._begin)
 
     def _begin(self) -> None:

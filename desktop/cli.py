@@ -27,7 +27,8 @@ from desktop.store.faults import StoreFault, StoreFaultKind
 from desktop.store.records import Status
 from desktop.store.store import Store
 from desktop.words import gigabytes, model_fault, store_fault
-from models.runtime.protocol import Fault, Turn
+from models.runtime.faults import Fault
+from models.runtime.values import Turn
 from providers.base import ChatRequest, Provider
 from providers.errors import ProviderError
 from providers.events import Finished, LoadProgress, ReasoningDelta, TextDelta, Usage

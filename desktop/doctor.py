@@ -20,7 +20,7 @@ from desktop.processes.report import LockReport
 from desktop.store.faults import StoreFault
 from desktop.store.store import Store
 from desktop.words import gigabytes, model_fault, store_fault
-from models.runtime.protocol import LoadOptions
+from models.runtime.values import LoadOptions
 from models.starter import starter_path
 from providers.errors import ProviderError
 from providers.events import ModelReady

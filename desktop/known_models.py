@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from desktop.settings import Settings
-from models.runtime.protocol import ModelCard
 from models.starter import NAME, starter_path
+
+if TYPE_CHECKING:
+    from models.runtime.values import ModelCard
 
 
 def known_models(settings: Settings) -> tuple[Path, ...]:

@@ -8,7 +8,8 @@ from desktop.chat.shelf import Loadable
 from desktop.processes.child import ChildProcess, spawn
 from desktop.processes.roles import Role
 from models.runtime.engine import Engine
-from models.runtime.protocol import LoadOptions, ModelCard, RuntimeFault
+from models.runtime.faults import RuntimeFault
+from models.runtime.values import LoadOptions, ModelCard
 from models.starter import NAME, starter_path
 from providers.errors import ProviderError
 from providers.local import LocalModel

@@ -13,11 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from desktop.files import read_json, write_json
 from desktop.i18n import tr
-from models.runtime.protocol import LoadOptions, Sampling
+
+if TYPE_CHECKING:
+    from models.runtime.values import LoadOptions, Sampling
 
 log = logging.getLogger(__name__)
 
@@ -294,6 +296,8 @@ class Settings:
         write_json(self.path, self._values)
 
     def sampling(self) -> Sampling:
+        from models.runtime.values import Sampling
+
         return Sampling(
             temperature=float(self.get("sampling.temperature")),
             top_k=self.get("sampling.top_k"),
@@ -304,6 +308,8 @@ class Settings:
         )
 
     def load_options(self) -> LoadOptions:
+        from models.runtime.values import LoadOptions
+
         return LoadOptions(
             context_tokens=self.get("model.context_tokens"),
             threads=self.get("model.threads"),

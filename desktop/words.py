@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from desktop.i18n import tr
 from desktop.store.faults import StoreFault, StoreFaultKind
-from desktop.store.records import OpeningKind, OpeningNotice
-from models.runtime.protocol import Fault
+from models.runtime.faults import Fault
+
+if TYPE_CHECKING:
+    from desktop.store.records import OpeningNotice
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,8 @@ def _store_text(kind: StoreFaultKind) -> str:
 
 def opening_words(notice: OpeningNotice) -> Sentence:
     """What a person must know about the opening of their conversations."""
+    from desktop.store.records import OpeningKind
+
     if notice.kind is OpeningKind.READ_ONLY:
         return Sentence(_store_text(StoreFaultKind.READ_ONLY))
     if notice.conversations:

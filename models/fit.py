@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from models.gguf import Header, Tensor, layer_tensors
-from models.runtime.protocol import Fault, LoadOptions, RuntimeFault
+from models.runtime.faults import Fault, RuntimeFault
+from models.runtime.values import LoadOptions
 
 LONGEST_AUTOMATIC_CONTEXT = 8_192
 _SHORTEST_AUTOMATIC_CONTEXT = 2_048

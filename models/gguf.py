@@ -19,7 +19,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.runtime.protocol import Fault, ModelCard, RuntimeFault
+from models.runtime.faults import Fault, RuntimeFault
+from models.runtime.values import ModelCard
 
 MAGIC = b"GGUF"
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from models.runtime.protocol import Sampling, Turn
+from models.runtime.values import Sampling, Turn
 from providers.events import Event
 
 

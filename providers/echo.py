@@ -11,7 +11,7 @@ import re
 from collections.abc import AsyncGenerator, Iterator
 from itertools import cycle, islice
 
-from models.runtime.protocol import StopReason
+from models.runtime.faults import StopReason
 from providers.base import ChatRequest
 from providers.events import Event, Finished, PromptProgress, ReasoningDelta, TextDelta, Usage
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.runtime.protocol import Fault
+from models.runtime.faults import Fault
 
 ErrorKind = Fault
 """Local faults are the only kinds so far; kinds of remote failures join them when there are remote models."""

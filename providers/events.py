@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.runtime.protocol import Placement, StopReason
+from models.runtime.faults import StopReason
+from models.runtime.values import Placement
 
 
 @dataclass(frozen=True, slots=True)

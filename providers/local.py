@@ -9,7 +9,8 @@ from typing import assert_never
 
 from models.runtime import protocol
 from models.runtime.engine import AnswerReport, Engine, LoadReport
-from models.runtime.protocol import LoadOptions, ModelCard, Placement, RuntimeFault
+from models.runtime.faults import RuntimeFault
+from models.runtime.values import LoadOptions, ModelCard, Placement
 from providers.base import ChatRequest
 from providers.errors import ProviderError
 from providers.events import (

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from desktop.store.records import Message
-from models.runtime.protocol import Turn
+from models.runtime.values import Turn
 
 
 def turns_for(messages: Iterable[Message], system_prompt: str) -> tuple[Turn, ...]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from desktop.store.records import Message, Status
-from models.runtime.protocol import StopReason
+from models.runtime.faults import StopReason
 from providers.errors import ProviderError
 from providers.events import (
     Event,

@@ -17,7 +17,7 @@ from desktop.chat.turns import Ask, Emit, Ended, NotStored, Started
 from desktop.store.faults import StoreFault
 from desktop.store.records import Message
 from desktop.store.store import Store
-from models.runtime.protocol import Fault
+from models.runtime.faults import Fault
 from providers.base import ChatRequest, Provider
 from providers.errors import ProviderError
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Protocol
 
-from models.runtime.protocol import LoadOptions, ModelCard, Placement
+from models.runtime.values import LoadOptions, ModelCard, Placement
 from providers.base import Provider
 from providers.events import LoadProgress, ModelReady
 

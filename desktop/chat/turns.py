@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from desktop.store.faults import StoreFault
 from desktop.store.records import Conversation, Message
-from models.runtime.protocol import Sampling
+from models.runtime.values import Sampling
 from providers.events import Event
 
 

@@ -11,13 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from desktop.store.faults import (
-    StoreFault,
-    StoreFaultKind,
-    fault_from,
-    is_undecodable,
-    result_code,
-)
+from desktop.store.diagnosis import fault_from, is_undecodable, result_code
+from desktop.store.faults import StoreFault, StoreFaultKind
 from desktop.store.migrations import MIGRATIONS, Migration
 from desktop.store.opening import open_database, serious_problems
 from desktop.store.records import Examination

@@ -23,7 +23,8 @@ from desktop.store.aside import (
     set_aside,
 )
 from desktop.store.connection import companions, connect, connect_for_reading
-from desktop.store.faults import StoreFault, StoreFaultKind, fault_from, result_code
+from desktop.store.diagnosis import fault_from, result_code
+from desktop.store.faults import StoreFault, StoreFaultKind
 from desktop.store.migrations import MIGRATIONS, Migration, applied, migrate, names
 from desktop.store.records import OpeningKind, OpeningNotice
 from desktop.store.salvage import salvage

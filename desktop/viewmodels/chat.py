@@ -2,6 +2,8 @@
 
 One answer runs at a time. It belongs to the conversation it was asked in and goes on when another is opened;
 coming back shows it as far as it is.
+
+The values of a turn are imported where they are handled: the first frame does without them.
 """
 
 from __future__ import annotations
@@ -15,31 +17,20 @@ from typing import TYPE_CHECKING, Any, assert_never
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop.bridge import Bridge, Job
-from desktop.chat.turns import Ask, Ended, NotStored, SessionEvent, Started
 from desktop.i18n import tr
 from desktop.settings import Settings
 from desktop.store.faults import StoreFault
-from desktop.store.records import Message
 from desktop.viewmodels.conversations import ConversationsViewModel
-from desktop.viewmodels.entries import entry_of
 from desktop.viewmodels.models import ModelsViewModel
 from desktop.viewmodels.notice import Notice
 from desktop.viewmodels.progress import AnswerProgress
 from desktop.viewmodels.transcript import Entry, TranscriptModel
 from desktop.words import store_fault
-from providers.events import (
-    Finished,
-    LoadProgress,
-    ModelReady,
-    PromptProgress,
-    ReasoningDelta,
-    TextDelta,
-    ToolCall,
-    Usage,
-)
 
 if TYPE_CHECKING:
     from desktop.chat.session import Session
+    from desktop.chat.turns import Ask, SessionEvent, Started
+    from desktop.store.records import Message
     from desktop.store.store import Store
 
 
@@ -186,6 +177,8 @@ class ChatViewModel(QObject):
         self._opening = self._run(self._read(conversation_id), self._show)
 
     async def _read(self, conversation_id: int | None) -> tuple[int | None, list[Entry], str]:
+        from desktop.viewmodels.entries import entry_of
+
         messages = [] if conversation_id is None else await self._store.path(conversation_id)
         draft = await self._store.get_draft(conversation_id)
         return conversation_id, [entry_of(message) for message in messages], draft
@@ -226,6 +219,8 @@ class ChatViewModel(QObject):
         parent_id: int | None = None,
         answer_to: int | None = None,
     ) -> Ask:
+        from desktop.chat.turns import Ask
+
         return Ask(
             system_prompt=self._settings.get("chat.system_prompt"),
             sampling=self._settings.sampling(),
@@ -272,6 +267,18 @@ class ChatViewModel(QObject):
         self.notice.emit(notice)
 
     def _take(self, event: SessionEvent) -> None:
+        from desktop.chat.turns import Ended, NotStored, Started
+        from providers.events import (
+            Finished,
+            LoadProgress,
+            ModelReady,
+            PromptProgress,
+            ReasoningDelta,
+            TextDelta,
+            ToolCall,
+            Usage,
+        )
+
         self._answer_progress.take(event)
         match event:
             case Started():
@@ -297,6 +304,8 @@ class ChatViewModel(QObject):
                 assert_never(event)
 
     def _started(self, event: Started) -> None:
+        from desktop.viewmodels.entries import entry_of
+
         live = self._live
         if live is None:
             return
@@ -354,6 +363,8 @@ class ChatViewModel(QObject):
         return self.transcript.row_of(live.entry.message_id)
 
     def _ended(self, answer: Message, stored: bool) -> None:
+        from desktop.viewmodels.entries import entry_of
+
         entry = entry_of(answer)
         if not stored:
             self._only_here[answer.id] = entry

@@ -11,11 +11,11 @@ from PySide6.QtCore import QObject, Signal
 from desktop.bridge import Bridge
 from desktop.i18n import tr
 from desktop.store.faults import StoreFault
-from desktop.store.records import Conversation
 from desktop.viewmodels.notice import Notice
 from desktop.words import store_fault
 
 if TYPE_CHECKING:
+    from desktop.store.records import Conversation
     from desktop.store.store import Store
 
 

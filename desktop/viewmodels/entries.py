@@ -6,7 +6,7 @@ from desktop.i18n import tr
 from desktop.store.records import Message, Status
 from desktop.viewmodels.transcript import Entry
 from desktop.words import model_fault
-from models.runtime.protocol import Fault, StopReason
+from models.runtime.faults import Fault, StopReason
 
 _PLAIN_ENDS = ("", StopReason.STOP.value)
 """Ends that need no words."""

@@ -16,15 +16,15 @@ from desktop.known_models import model_name
 from desktop.settings import Settings
 from desktop.viewmodels.notice import Notice
 from desktop.words import gigabytes, model_fault
-from models.runtime.protocol import ModelCard, Placement
 from models.starter import starter_path
 from providers.errors import ProviderError
-from providers.events import LoadProgress, ModelReady
 
 if TYPE_CHECKING:
     from desktop.chat.shelf import Loadable, Shelf
+    from models.runtime.values import ModelCard, Placement
+    from providers.events import LoadProgress, ModelReady
 
-Inspect = Callable[[Path], Awaitable[ModelCard]]
+Inspect = Callable[[Path], Awaitable["ModelCard"]]
 """Read a file's header in a locked process. Raises `ProviderError`."""
 
 
@@ -183,6 +183,8 @@ class ModelsViewModel(QObject):
 
     def take(self, event: LoadProgress | ModelReady) -> None:
         """News of a load, also of one that an answer started."""
+        from providers.events import LoadProgress, ModelReady
+
         match event:
             case LoadProgress(fraction):
                 self._set_loading(fraction)

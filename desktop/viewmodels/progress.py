@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from desktop.chat.turns import Ended, SessionEvent, Started
 from desktop.i18n import tr
-from providers.events import LoadProgress, ModelReady, PromptProgress, ReasoningDelta, TextDelta, Usage
+
+if TYPE_CHECKING:
+    from desktop.chat.turns import SessionEvent
+    from providers.events import PromptProgress, Usage
 
 
 class AnswerProgress:
@@ -28,6 +31,16 @@ class AnswerProgress:
         self._usage: Usage | None = None
 
     def take(self, event: SessionEvent) -> None:
+        from desktop.chat.turns import Ended, Started
+        from providers.events import (
+            LoadProgress,
+            ModelReady,
+            PromptProgress,
+            ReasoningDelta,
+            TextDelta,
+            Usage,
+        )
+
         match event:
             case Started():
                 self._started = True

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Generic, Protocol, TypeVar
 
-from models.runtime.protocol import Fault, RuntimeFault, Turn
+from models.runtime.faults import Fault, RuntimeFault
+from models.runtime.values import Turn
 
 _USUAL_ANSWER = 1_024
 

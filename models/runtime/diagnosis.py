@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from models.gguf import Header
-from models.runtime.protocol import Fault, RuntimeFault
+from models.runtime.faults import Fault, RuntimeFault
 
 _DETAIL = 500
 _KEPT_LINES = 3

@@ -11,25 +11,21 @@ import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
+from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.link import Spawn
 from models.runtime.protocol import (
     Cancel,
     Completed,
-    Fault,
     Generate,
     Inspect,
     Inspected,
     Load,
     Loaded,
-    LoadOptions,
     LoadProgress,
-    ModelCard,
     Piece,
     PromptProgress,
-    RuntimeFault,
-    Sampling,
-    Turn,
 )
+from models.runtime.values import LoadOptions, ModelCard, Sampling, Turn
 from models.runtime.watched import WatchedWorker
 
 LoadReport = LoadProgress | Loaded

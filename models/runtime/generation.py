@@ -15,20 +15,11 @@ from itertools import groupby, takewhile
 from operator import itemgetter
 
 from models.runtime.context import keep_newest, room_for_prompt
+from models.runtime.faults import Fault, RuntimeFault, StopReason
 from models.runtime.formats import Format, Span
 from models.runtime.llama import BATCH_TOKENS, Context, Decoded, Interrupt, Sampler, Vocabulary
 from models.runtime.prompt import Prompt, PromptBuilder
-from models.runtime.protocol import (
-    Completed,
-    Fault,
-    Generate,
-    Piece,
-    PromptProgress,
-    Report,
-    RuntimeFault,
-    Stage,
-    StopReason,
-)
+from models.runtime.protocol import Completed, Generate, Piece, PromptProgress, Report, Stage
 
 _PACE_SECONDS = 0.015
 """How often pieces are sent at most. The window draws every 33 ms."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from models.runtime.protocol import Sampling
+from models.runtime.values import Sampling
 
 # Otherwise an assertion in ggml starts a debugger, and a variable of the environment can name a library to
 # load.

@@ -18,24 +18,14 @@ from models.gguf import Header, card, layer_tensors, read_header
 from models.hardware import Threads, choose_threads, read_machine, usable_memory
 from models.runtime import llama
 from models.runtime.diagnosis import chat_fault, load_fault
+from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.formats import format_of
 from models.runtime.generation import Generator
 from models.runtime.placement import layers_to_try, reason_for
 from models.runtime.prompt import Guard, PromptBuilder
-from models.runtime.protocol import (
-    Fault,
-    Load,
-    Loaded,
-    LoadOptions,
-    LoadProgress,
-    ModelCard,
-    Placement,
-    Report,
-    RuntimeFault,
-    Stage,
-    Turn,
-)
+from models.runtime.protocol import Load, Loaded, LoadProgress, Report, Stage
 from models.runtime.template import ChatTemplate
+from models.runtime.values import LoadOptions, ModelCard, Placement, Turn
 
 Send = Callable[[Report], None]
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from models.runtime.protocol import Turn
 from models.runtime.template import ChatTemplate
+from models.runtime.values import Turn
 
 # Unicode sets U+FDD0..U+FDEF aside for use inside a program; they are no characters and never part of a text.
 _FOREIGN = re.compile("[\ufdd0-\ufdef]")

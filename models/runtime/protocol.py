@@ -14,77 +14,9 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
+from models.runtime.faults import Fault, StopReason
 from models.runtime.link import Record
-
-
-class StopReason(StrEnum):
-    """Why an answer ended."""
-
-    STOP = "stop"  # the model said it was done
-    LENGTH = "length"  # max_tokens reached
-    CONTEXT_FULL = "context_full"
-    CANCELLED = "cancelled"
-
-
-class Fault(StrEnum):
-    """What can be wrong with a model file, the machine or the worker. Environment faults, never bugs of ours."""
-
-    FILE_MISSING = "file_missing"
-    FILE_UNREADABLE = "file_unreadable"
-    NOT_GGUF = "not_gguf"
-    TRUNCATED = "truncated"
-    DAMAGED = "damaged"
-    UNSUPPORTED_ARCHITECTURE = "unsupported_architecture"
-    NOT_A_CHAT_MODEL = "not_a_chat_model"
-    NO_TEMPLATE = "no_template"
-    TEMPLATE_BROKEN = "template_broken"
-    TEMPLATE_ENDLESS = "template_endless"
-    NOT_ENOUGH_MEMORY = "not_enough_memory"
-    PROMPT_TOO_LONG = "prompt_too_long"
-    LOAD_STALLED = "load_stalled"
-    LOAD_CANCELLED = "load_cancelled"
-    WORKER_STOPPED = "worker_stopped"
-    GENERATION_FAILED = "generation_failed"
-
-
-class RuntimeFault(Exception):
-    """A `Fault` with its facts (numbers, names, the library's own words) for the sentence and its details."""
-
-    def __init__(self, fault: Fault, detail: str = "", facts: dict[str, int | str] | None = None) -> None:
-        super().__init__(f"{fault.value}: {detail}" if detail else fault.value)
-        self.fault = fault
-        self.detail = detail
-        self.facts = facts or {}
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How the next token is chosen. `seed` None draws a new one for each answer; temperature 0 is greedy."""
-
-    temperature: float = 0.7
-    top_k: int = 40
-    top_p: float = 0.95
-    min_p: float = 0.05
-    repeat_penalty: float = 1.1
-    seed: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
-    """None means automatic. `context_tokens` automatic: what the model was trained for, at most 8,192."""
-
-    context_tokens: int | None = None
-    threads: int | None = None
-    gpu_layers: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One message of the conversation as the template sees it. `role`: system, user or assistant."""
-
-    role: str
-    text: str
-
+from models.runtime.values import LoadOptions, ModelCard, Placement, Sampling, Turn
 
 # ---- parent -> worker
 
@@ -127,22 +59,6 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelCard:
-    """What a GGUF header says about itself. Strings are untrusted text, cut to 200 characters."""
-
-    path: str
-    name: str
-    architecture: str
-    size_label: str  # "135M"; empty when unknown
-    quantization: str  # "Q4_1"; empty when unknown
-    trained_context: int  # tokens; 0 when unknown
-    file_bytes: int
-    licence: str
-    has_template: bool
-    template_sha256: str
-
-
-@dataclass(frozen=True, slots=True)
 class Inspected:
     card: ModelCard
 
@@ -163,20 +79,6 @@ class Stage:
 @dataclass(frozen=True, slots=True)
 class LoadProgress:
     fraction: float  # 0..1 of the weights
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where the model runs and why."""
-
-    device: str  # "CPU", or the GPU's name as the driver gives it
-    on_gpu: bool
-    gpu_layers: int
-    layers: int
-    reason: str  # one plain sentence when on the CPU or only partly on the GPU; else empty
-    threads: int
-    prompt_threads: int
-    context_tokens: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from models.runtime.protocol import Fault, RuntimeFault, Turn
+from models.runtime.faults import Fault, RuntimeFault
+from models.runtime.values import Turn
 
 if sys.platform == "linux":
     import resource

@@ -9,19 +9,18 @@ import asyncio
 import signal
 from dataclasses import dataclass
 
+from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.link import ParentSide, Spawn
 from models.runtime.protocol import (
     Command,
     Completed,
     Failed,
-    Fault,
     Generate,
     Inspected,
     Loaded,
     ProtocolError,
     Ready,
     Report,
-    RuntimeFault,
     Stage,
     decode_report,
     encode,

@@ -15,6 +15,7 @@ import traceback
 from typing import NoReturn, assert_never
 
 from models.runtime import llama
+from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.generation import Generator
 from models.runtime.link import ChildSide
 from models.runtime.loading import Loader, inspect
@@ -22,14 +23,12 @@ from models.runtime.protocol import (
     Cancel,
     Command,
     Failed,
-    Fault,
     Generate,
     Inspect,
     Inspected,
     Load,
     Ready,
     Report,
-    RuntimeFault,
     decode_command,
     encode,
 )

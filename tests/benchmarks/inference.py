@@ -26,7 +26,9 @@ from support.workers import GREEDY, ask, engine_with, spawn_worker, starter
 
 from desktop.processes.roles import POLICIES, Role
 from models.runtime.engine import Engine
-from models.runtime.protocol import Completed, Piece, PromptProgress, RuntimeFault, Turn
+from models.runtime.faults import RuntimeFault
+from models.runtime.protocol import Completed, Piece, PromptProgress
+from models.runtime.values import Turn
 
 _TEXT = (
     "The history of computing runs from simple devices that helped with sums to the machines of today. Early tools "

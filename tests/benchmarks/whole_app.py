@@ -18,7 +18,7 @@ from desktop.chat.session import Session
 from desktop.chat.turns import Ask, Ended, SessionEvent
 from desktop.store.store import Store
 from models.runtime.engine import Engine
-from models.runtime.protocol import LoadOptions
+from models.runtime.values import LoadOptions
 from providers.events import TextDelta
 from providers.local import LocalModel
 

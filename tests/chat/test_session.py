@@ -16,7 +16,7 @@ from desktop.chat.session import Session
 from desktop.chat.turns import Ask, Ended, NotStored, SessionEvent, Started
 from desktop.store.records import Status
 from desktop.store.store import Store
-from models.runtime.protocol import Fault
+from models.runtime.faults import Fault
 from providers.base import ChatRequest
 from providers.echo import Echo
 from providers.errors import ProviderError

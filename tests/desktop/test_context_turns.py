@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.records import message
 
 from desktop.chat.context import turns_for
-from models.runtime.protocol import Turn
+from models.runtime.values import Turn
 
 MESSAGES = st.lists(
     st.builds(

@@ -8,7 +8,7 @@ from desktop.chat.turns import Ended
 from desktop.store.records import Status
 from desktop.viewmodels.entries import entry_of
 from desktop.viewmodels.progress import AnswerProgress
-from models.runtime.protocol import Placement
+from models.runtime.values import Placement
 from providers.events import LoadProgress, ModelReady, PromptProgress, TextDelta, Usage
 
 

@@ -10,7 +10,7 @@ from support.records import message
 
 from desktop.chat.reply import Reply
 from desktop.store.records import Status
-from models.runtime.protocol import Fault, StopReason
+from models.runtime.faults import Fault, StopReason
 from providers.errors import ProviderError
 from providers.events import Finished, PromptProgress, ReasoningDelta, TextDelta, Usage
 

@@ -9,7 +9,7 @@ import pytest
 
 from desktop.store.faults import StoreFault, StoreFaultKind
 from desktop.words import gigabytes, model_fault, store_fault
-from models.runtime.protocol import Fault
+from models.runtime.faults import Fault
 
 JARGON = re.compile(r"SIG|errno|traceback|exception|worker|process|null|None|0x", re.IGNORECASE)
 

@@ -11,16 +11,9 @@ from support.gguf_files import write_model, write_recurrent_model
 from support.workers import GREEDY, Answer, ask, engine_with
 
 from models.runtime.engine import Engine
-from models.runtime.protocol import (
-    Completed,
-    Fault,
-    Piece,
-    PromptProgress,
-    RuntimeFault,
-    Sampling,
-    StopReason,
-    Turn,
-)
+from models.runtime.faults import Fault, RuntimeFault, StopReason
+from models.runtime.protocol import Completed, Piece, PromptProgress
+from models.runtime.values import Sampling, Turn
 
 LONG = "The sea is wide and deep, and nobody knows all of it. " * 30
 """1,620 characters: more than three batches for the tiny model."""

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.runtime.context import Kept, drop_points, keep_newest, room_for_prompt
-from models.runtime.protocol import Fault, RuntimeFault, Turn
+from models.runtime.faults import Fault, RuntimeFault
+from models.runtime.values import Turn
 
 PER_TURN = 4  # what the template of these tests adds to each turn
 

@@ -10,7 +10,8 @@ from support.workers import starter
 
 from models.fit import cache_bytes_per_token, choose_fit
 from models.gguf import Header, read_header
-from models.runtime.protocol import Fault, LoadOptions, RuntimeFault
+from models.runtime.faults import Fault, RuntimeFault
+from models.runtime.values import LoadOptions
 
 AUTOMATIC = LoadOptions()
 PLENTY = 1 << 40

@@ -15,7 +15,7 @@ from support.gguf_files import damaged_files, write_model
 from support.workers import starter
 
 from models.gguf import Skipped, card, layer_tensors, read_header
-from models.runtime.protocol import Fault, RuntimeFault
+from models.runtime.faults import Fault, RuntimeFault
 
 
 @pytest.fixture(scope="module")

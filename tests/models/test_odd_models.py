@@ -12,7 +12,8 @@ from support.gguf_files import CHATML, ENDLESS_TEMPLATE, damaged_files, write_en
 from support.workers import ask, engine_with, spawn_worker, starter
 
 from models.runtime.engine import Engine
-from models.runtime.protocol import Fault, LoadOptions, RuntimeFault
+from models.runtime.faults import Fault, RuntimeFault
+from models.runtime.values import LoadOptions
 
 VERDICT_SECONDS = 60.0
 """Far above the five seconds aimed at, which the benchmark measures: other programs may be busy here."""

@@ -11,9 +11,9 @@ from support.workers import starter
 from models.gguf import read_header
 from models.runtime import placement
 from models.runtime.diagnosis import chat_fault, load_fault
+from models.runtime.faults import Fault
 from models.runtime.llama import Device
 from models.runtime.placement import layers_to_try, reason_for
-from models.runtime.protocol import Fault
 
 GPU = [Device("CUDA0", "A graphics card", True, 8 << 30, 8 << 30)]
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from support.gguf_files import CHATML
 
 from models.runtime.prompt import Guard, PromptBuilder
-from models.runtime.protocol import Turn
 from models.runtime.template import ChatTemplate
+from models.runtime.values import Turn
 
 CONTROL = ["<|im_start|>", "<|im_end|>", "<|im_end|>x", "<s>"]
 

@@ -9,34 +9,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.runtime.faults import Fault, StopReason
 from models.runtime.protocol import (
     Cancel,
     Command,
     Completed,
     Failed,
-    Fault,
     Generate,
     Inspect,
     Inspected,
     Load,
     Loaded,
-    LoadOptions,
     LoadProgress,
-    ModelCard,
     Piece,
-    Placement,
     PromptProgress,
     ProtocolError,
     Ready,
     Report,
-    Sampling,
     Stage,
-    StopReason,
-    Turn,
     decode_command,
     decode_report,
     encode,
 )
+from models.runtime.values import LoadOptions, ModelCard, Placement, Sampling, Turn
 
 CARD = ModelCard("/m.gguf", "M", "llama", "1B", "Q4_1", 8192, 10**9, "mit", True, "0" * 64)
 PLACE = Placement("CPU", False, 0, 30, "No supported GPU was found.", 1, 2, 8192)

@@ -16,7 +16,9 @@ from support.workers import GREEDY, ask, engine_with, spawn_worker, starter
 
 from desktop.processes.child import ChildProcess, launch
 from models.runtime.engine import Engine
-from models.runtime.protocol import Fault, Loaded, LoadOptions, Piece, RuntimeFault, StopReason, Turn
+from models.runtime.faults import Fault, RuntimeFault, StopReason
+from models.runtime.protocol import Loaded, Piece
+from models.runtime.values import LoadOptions, Turn
 
 STORY = [Turn("user", "Count from 1 to 1000: 1, 2, 3,")]
 

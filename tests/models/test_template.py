@@ -7,8 +7,9 @@ import sys
 import pytest
 from support.gguf_files import CHATML
 
-from models.runtime.protocol import Fault, RuntimeFault, Turn
+from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.template import ChatTemplate, regular
+from models.runtime.values import Turn
 
 CHAT = [
     Turn("system", "Be brief."),

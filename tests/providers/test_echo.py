@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from models.runtime.protocol import StopReason, Turn
+from models.runtime.faults import StopReason
+from models.runtime.values import Turn
 from providers.base import ChatRequest, Provider
 from providers.echo import Echo
 from providers.events import Event, Finished, PromptProgress, ReasoningDelta, TextDelta, Usage

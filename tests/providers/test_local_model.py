@@ -10,7 +10,8 @@ import pytest
 from support.workers import GREEDY, spawn_worker, starter
 
 from models.runtime.engine import Engine
-from models.runtime.protocol import Fault, LoadOptions, Sampling, StopReason, Turn
+from models.runtime.faults import Fault, StopReason
+from models.runtime.values import LoadOptions, Sampling, Turn
 from providers.base import ChatRequest, Provider
 from providers.errors import ProviderError
 from providers.events import Event, Finished, LoadProgress, ModelReady, PromptProgress, TextDelta, Usage

@@ -15,7 +15,8 @@ from support.store_files import ended, fill, integrity, small_disk, texts
 from desktop.store import messages
 from desktop.store.aside import backups
 from desktop.store.database import Database
-from desktop.store.faults import StoreFault, StoreFaultKind, fault_from
+from desktop.store.diagnosis import fault_from
+from desktop.store.faults import StoreFault, StoreFaultKind
 from desktop.store.migrations import MIGRATIONS
 from desktop.store.records import Message, Status
 

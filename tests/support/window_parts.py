@@ -26,7 +26,8 @@ from desktop.viewmodels.opening import Opening
 from desktop.viewmodels.settings import SettingsViewModel
 from desktop.viewmodels.window import WindowState
 from desktop.views.window import MainWindow
-from models.runtime.protocol import Fault, LoadOptions, ModelCard, Placement
+from models.runtime.faults import Fault
+from models.runtime.values import LoadOptions, ModelCard, Placement
 from providers.base import ChatRequest
 from providers.echo import Echo
 from providers.errors import ProviderError

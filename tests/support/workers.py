@@ -10,7 +10,8 @@ from pathlib import Path
 from desktop.processes.child import ChildProcess, spawn
 from desktop.processes.roles import Role
 from models.runtime.engine import Engine
-from models.runtime.protocol import Completed, LoadOptions, Piece, Sampling, Turn
+from models.runtime.protocol import Completed, Piece
+from models.runtime.values import LoadOptions, Sampling, Turn
 from models.starter import starter_path
 
 GREEDY = Sampling(temperature=0.0, repeat_penalty=1.0)

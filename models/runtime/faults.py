@@ -1,0 +1,45 @@
+"""How an answer can end, and what can go wrong on the way to one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class StopReason(StrEnum):
+    """Why an answer ended."""
+
+    STOP = "stop"  # the model said it was done
+    LENGTH = "length"  # max_tokens reached
+    CONTEXT_FULL = "context_full"
+    CANCELLED = "cancelled"
+
+
+class Fault(StrEnum):
+    """What can be wrong with a model file, the machine or the worker. Environment faults, never bugs of ours."""
+
+    FILE_MISSING = "file_missing"
+    FILE_UNREADABLE = "file_unreadable"
+    NOT_GGUF = "not_gguf"
+    TRUNCATED = "truncated"
+    DAMAGED = "damaged"
+    UNSUPPORTED_ARCHITECTURE = "unsupported_architecture"
+    NOT_A_CHAT_MODEL = "not_a_chat_model"
+    NO_TEMPLATE = "no_template"
+    TEMPLATE_BROKEN = "template_broken"
+    TEMPLATE_ENDLESS = "template_endless"
+    NOT_ENOUGH_MEMORY = "not_enough_memory"
+    PROMPT_TOO_LONG = "prompt_too_long"
+    LOAD_STALLED = "load_stalled"
+    LOAD_CANCELLED = "load_cancelled"
+    WORKER_STOPPED = "worker_stopped"
+    GENERATION_FAILED = "generation_failed"
+
+
+class RuntimeFault(Exception):
+    """A `Fault` with its facts (numbers, names, the library's own words) for the sentence and its details."""
+
+    def __init__(self, fault: Fault, detail: str = "", facts: dict[str, int | str] | None = None) -> None:
+        super().__init__(f"{fault.value}: {detail}" if detail else fault.value)
+        self.fault = fault
+        self.detail = detail
+        self.facts = facts or {}

@@ -1,0 +1,64 @@
+"""What is asked of a model and what is known of it, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen. `seed` None draws a new one for each answer; temperature 0 is greedy."""
+
+    temperature: float = 0.7
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    repeat_penalty: float = 1.0
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """None means automatic. `context_tokens` automatic: what the model was trained for, at most 8,192."""
+
+    context_tokens: int | None = None
+    threads: int | None = None
+    gpu_layers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of the conversation as the template sees it. `role`: system, user or assistant."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a GGUF header says about itself. Strings are untrusted text, cut to 200 characters."""
+
+    path: str
+    name: str
+    architecture: str
+    size_label: str  # "135M"; empty when unknown
+    quantization: str  # "Q4_1"; empty when unknown
+    trained_context: int  # tokens; 0 when unknown
+    file_bytes: int
+    licence: str
+    has_template: bool
+    template_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the model runs and why."""
+
+    device: str  # "CPU", or the GPU's name as the driver gives it
+    on_gpu: bool
+    gpu_layers: int
+    layers: int
+    reason: str  # one plain sentence when on the CPU or only partly on the GPU; else empty
+    threads: int
+    prompt_threads: int
+    context_tokens: int
