@@ -38,6 +38,7 @@ _FOR_THE_FIRST_TURN = (
     "desktop.chat.session",
     "desktop.local_models",
 )
+_FOR_THE_FIRST_CONVERSATION = ("desktop.views.transcript.view", "markdown_it", "pygments")
 """What the window does without until it is on screen."""
 
 
@@ -150,6 +151,9 @@ class Parts:
         for name in _FOR_THE_FIRST_TURN:
             import_module(name)
         self.bridge.deliver(self._begin)
+        for name in _FOR_THE_FIRST_CONVERSATION:
+            import_module(name)
+        self.bridge.deliver(self.window.page.prepare)
 
     def _begin(self) -> None:
         from PySide6.QtCore import QFileSystemWatcher

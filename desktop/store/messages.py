@@ -150,6 +150,24 @@ def path(connection: sqlite3.Connection, conversation_id: int) -> list[Message]:
     return _path(connection, conversation_id, conversation(connection, conversation_id).head_id)
 
 
+def newest(connection: sqlite3.Connection, conversation_id: int, count: int) -> list[Message]:
+    """The last messages of `path`, at most `count`, without reading the others. Raises LookupError."""
+    found = connection.execute(
+        """
+        WITH RECURSIVE up (id, parent_id, place) AS (
+            SELECT id, parent_id, 1 FROM message WHERE id = ?
+            UNION ALL
+            SELECT message.id, message.parent_id, place + 1
+            FROM message JOIN up ON message.id = up.parent_id WHERE place < ?
+        )
+        SELECT id FROM up ORDER BY place DESC
+        """,
+        (conversation(connection, conversation_id).head_id, count),
+    )
+    ids = dict.fromkeys(message_id for (message_id,) in found)  # once each: damaged links may lead in a circle
+    return [message(connection, message_id) for message_id in ids]
+
+
 def path_to(connection: sqlite3.Connection, message_id: int) -> list[Message]:
     """The messages from the first question to this one, itself included. Raises LookupError."""
     conversation_id, _, _ = _place(connection, message_id)

@@ -154,6 +154,10 @@ class Store:
         """The branch that is shown, from its first question on."""
         return await self._read(messages.path, conversation_id)
 
+    async def newest(self, conversation_id: int, count: int) -> list[Message]:
+        """The last messages of `path`, at most `count`: as fast in a long conversation as in a short one."""
+        return await self._read(messages.newest, conversation_id, count)
+
     async def path_to(self, message_id: int) -> list[Message]:
         """From the first question down to this message, itself included."""
         return await self._read(messages.path_to, message_id)

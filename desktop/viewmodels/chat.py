@@ -12,6 +12,8 @@ import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, assert_never
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
     from desktop.chat.turns import Ask, SessionEvent, Started
     from desktop.store.records import Message
     from desktop.store.store import Store
+
+
+_FIRST = 100
+"""How many of the newest messages are shown before the others are read: more than a window can hold."""
+_AFTER_A_FRAME_MS = 30
 
 
 class ChatState(StrEnum):
@@ -95,9 +102,15 @@ class ChatViewModel(QObject):
         self._draft_of: int | None = None
         self._shown_once = False
         self._on_screen: int | None = None  # the conversation that the transcript shows
+        self._older_are_read = True  # all of it, not only its newest messages
         conversations.opened.connect(self._open_current)
 
     # ---- what a person does
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the transcript has all messages of the open conversation. A long one shows its newest first."""
+        return self._older_are_read
 
     @property
     def can_send(self) -> bool:
@@ -120,21 +133,21 @@ class ChatViewModel(QObject):
     def regenerate(self, message_id: int) -> None:
         """Answer the same question again; the answer before stays as a branch."""
         row = self.transcript.row_of(message_id)
-        if row is None or row == 0 or not self.can_send:
+        if row is None or row == 0 or not (self.can_send and self.is_whole):
             return
         self._start(self._ask(answer_to=self.transcript.entries[row - 1].message_id))
 
     def edit(self, message_id: int, text: str) -> None:
         """Ask differently from this question on; what was there stays as a branch."""
         row = self.transcript.row_of(message_id)
-        if row is None or not text.strip() or not self.can_send:
+        if row is None or not text.strip() or not (self.can_send and self.is_whole):
             return
         parent = self.transcript.entries[row - 1].message_id if row else None
         self._start(self._ask(text=text, conversation_id=self._conversations.current_id, parent_id=parent))
 
     def show_branch(self, message_id: int, branch: int) -> None:
         """Show alternative number `branch` (from 1) of this message and what follows it."""
-        if self.can_send:
+        if self.can_send and self.is_whole:
             self._run(self._store.switch_branch(message_id, branch), lambda _: self._open_current())
 
     def stop(self) -> None:
@@ -170,6 +183,7 @@ class ChatViewModel(QObject):
         self._draft_of = conversation_id
         if conversation_id is None:  # there is nothing to read: the next question must not wait
             self._on_screen = None
+            self._older_are_read = True
             self.transcript.reset([])
         if self.state is ChatState.IDLE:
             self._answer_progress = AnswerProgress()
@@ -179,7 +193,7 @@ class ChatViewModel(QObject):
     async def _read(self, conversation_id: int | None) -> tuple[int | None, list[Entry], str]:
         from desktop.viewmodels.entries import entry_of
 
-        messages = [] if conversation_id is None else await self._store.path(conversation_id)
+        messages = [] if conversation_id is None else await self._store.newest(conversation_id, _FIRST)
         draft = await self._store.get_draft(conversation_id)
         return conversation_id, [entry_of(message) for message in messages], draft
 
@@ -188,14 +202,42 @@ class ChatViewModel(QObject):
         if conversation_id != self._conversations.current_id:
             return
         self._on_screen = conversation_id
-        newer = dict(self._only_here)
-        if self._live is not None and self._live.entry is not None:
-            newer[self._live.entry.message_id] = self._live.entry
-        self.transcript.reset([newer.get(entry.message_id, entry) for entry in entries])
+        self._older_are_read = len(entries) < _FIRST
+        self.transcript.reset(self._as_it_is_now(entries))
+        if conversation_id is not None and not self._older_are_read:
+            QTimer.singleShot(_AFTER_A_FRAME_MS, partial(self._read_older, conversation_id))
         typed_before_it_was_read = self.draft and not self._shown_once
         self._shown_once = True
         if not typed_before_it_was_read:
             self._replace_draft(draft)
+
+    def _read_older(self, conversation_id: int) -> None:
+        if conversation_id == self._on_screen and not self._older_are_read:
+            self._opening = self._run(self._read_all(conversation_id), self._show_older)
+
+    async def _read_all(self, conversation_id: int) -> tuple[int, list[Entry]]:
+        from desktop.viewmodels.entries import entry_of
+
+        return conversation_id, [entry_of(message) for message in await self._store.path(conversation_id)]
+
+    def _show_older(self, read: tuple[int, list[Entry]]) -> None:
+        conversation_id, entries = read
+        if conversation_id != self._conversations.current_id:
+            return
+        self._older_are_read = True
+        first = self.transcript.entries[0].message_id
+        older = list(takewhile(lambda entry: entry.message_id != first, entries))
+        if len(older) < len(entries):
+            self.transcript.prepend(older)
+        else:  # another window or program has shown another branch meanwhile
+            self.transcript.reset(self._as_it_is_now(entries))
+
+    def _as_it_is_now(self, entries: list[Entry]) -> list[Entry]:
+        """What was read, with the answers that are further in memory than on disk."""
+        newer = dict(self._only_here)
+        if self._live is not None and self._live.entry is not None:
+            newer[self._live.entry.message_id] = self._live.entry
+        return [newer.get(entry.message_id, entry) for entry in entries]
 
     def _replace_draft(self, draft: str) -> None:
         self.draft = draft

@@ -33,6 +33,7 @@ class TranscriptModel(QObject):
     """Rows count from 0, oldest first."""
 
     was_reset = Signal()  # everything may have changed
+    prepended = Signal(int)  # this many rows were added before the first
     appended = Signal(int)  # a row was added at this index (always the end)
     changed = Signal(int)  # a row was replaced
     text_added = Signal(int, str)  # streamed answer text was added to the end of a row
@@ -46,6 +47,10 @@ class TranscriptModel(QObject):
     def reset(self, entries: list[Entry]) -> None:
         self.entries = list(entries)
         self.was_reset.emit()
+
+    def prepend(self, entries: list[Entry]) -> None:
+        self.entries[:0] = entries
+        self.prepended.emit(len(entries))
 
     def append(self, entry: Entry) -> None:
         self.entries.append(entry)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, QObject, Signal
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from desktop.i18n import tr
 from desktop.viewmodels.chat import ChatViewModel
@@ -73,13 +74,23 @@ class ConversationPage(QWidget):
         chat = self._chat
         self.composer.bind(chat)
         chat.notice.connect(lambda notice: self.notices.show_notice(notice))
-        chat.transcript.was_reset.connect(self._show_conversation)
-        chat.transcript.appended.connect(self._show_conversation)
-        chat.transcript.truncated.connect(self._show_conversation)
+        self._follow_transcript()
         self._conversations.changed.connect(self._offer_undo)
         self.welcome.prompt_chosen.connect(self._send)
         self.welcome.computer_asked.connect(self.computer_asked)
         self._theme.changed.connect(self._restyle)
+
+    def _follow_transcript(self) -> None:
+        """Connect again after the view has connected: it has taken what is new when it comes into sight, and is laid
+        out once."""
+        for signal in (
+            self._chat.transcript.was_reset,
+            self._chat.transcript.appended,
+            self._chat.transcript.truncated,
+        ):
+            if self._transcript is not None:
+                signal.disconnect(self._show_conversation)
+            signal.connect(self._show_conversation)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -113,6 +124,7 @@ class ConversationPage(QWidget):
             view.setAccessibleDescription(tr("The messages of the open conversation, oldest first."))
             self._restyle()  # before it binds, or it would draw everything twice
             view.bind(self._chat.transcript)
+            self._follow_transcript()
             view.edit_requested.connect(self._edit)
             view.regenerate_requested.connect(self._chat.regenerate)
             view.branch_requested.connect(self._chat.show_branch)
@@ -121,6 +133,11 @@ class ConversationPage(QWidget):
             view.viewport().installEventFilter(self)
             QWidget.setTabOrder(self.header.network_chip, view)
         return self._transcript
+
+    def prepare(self) -> None:
+        """Make the view before it is needed, so that the first conversation opens as fast as the others."""
+        if isValid(self):
+            self.transcript.ensurePolished()
 
     def _restyle(self) -> None:
         if self._transcript is not None:
@@ -146,6 +163,9 @@ class ConversationPage(QWidget):
         self._copy(self._chat.last_answer(), tr("The last answer was copied."))
 
     def copy_conversation(self) -> None:
+        if not self._chat.is_whole:
+            self.status.remark(tr("The conversation is still being read. Try again in a moment."))
+            return
         self._copy(self._chat.conversation_as_markdown(), tr("The conversation was copied."))
 
     def _copy(self, text: str, done: str) -> None:

@@ -19,7 +19,6 @@ from desktop.store.database import Database
 from desktop.store.records import Message, Status
 
 MESSAGES = 10_000
-PATH_TARGET_MS = 40.0
 
 
 def run(quick: bool) -> list[Row]:
@@ -51,10 +50,10 @@ def _long_path(path: Path, rounds: int) -> Row:
     bare = _median_ms(rounds, lambda: database.read(_fetch_bare))
     database.close()
     return Row(
-        name=f"reading a conversation of {MESSAGES:,} messages",
+        name=f"reading all of a conversation of {MESSAGES:,} messages",
         figure=f"{median:.1f} ms",
-        target=f"{PATH_TARGET_MS:.0f} ms",
-        met=median <= PATH_TARGET_MS,
+        target="",
+        met=None,
         how=f"median of {rounds} calls of store.messages.path; fetching the same rows bare: {bare:.1f} ms",
     )
 

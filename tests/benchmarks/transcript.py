@@ -1,4 +1,4 @@
-"""The transcript: opening a long conversation, keeping the window alive while an answer streams, and not moving."""
+"""The transcript: keeping the window alive while an answer streams in, and not moving what is being read."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.row import Row
-from PySide6.QtCore import QEvent, QEventLoop, QObject, QPoint, Qt, QTimer
+from PySide6.QtCore import QEventLoop, QObject, QPoint, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QWidget
 from support.transcript_gallery import CODE, MATH, PROSE, TABLE
@@ -24,12 +23,11 @@ from support.transcript_gallery import CODE, MATH, PROSE, TABLE
 from desktop.viewmodels.transcript import Entry, TranscriptModel
 from desktop.views.palette import LIGHT
 from desktop.views.transcript.mathematics import Mathematics
-from desktop.views.transcript.message import MessageView
 from desktop.views.transcript.view import TranscriptView
 
 MESSAGES = 10_000
 TOKENS_PER_SECOND = 100
-OPEN_MS, GAP_MS, CPU_SECONDS, TABLE_CPU = 150.0, 16.0, 1.0, 0.25
+GAP_MS, CPU_SECONDS, TABLE_CPU = 16.0, 1.0, 0.25
 
 
 def run(quick: bool) -> list[Row]:
@@ -39,8 +37,7 @@ def run(quick: bool) -> list[Row]:
     seconds = 5.0 if quick else 15.0
     bench = _Bench()
     try:
-        rows = [_opening(bench, where, 3 if quick else 7)]
-        rows += _streaming(bench, where, seconds)
+        rows = _streaming(bench, where, seconds)
         rows += [_reading_above(bench, where, seconds / 3), _table(bench, where, seconds)]
     finally:
         bench.close()
@@ -49,24 +46,6 @@ def run(quick: bool) -> list[Row]:
 
 
 # ---- the measurements
-
-
-def _opening(bench: _Bench, where: str, runs: int) -> Row:
-    entries = conversation(MESSAGES)
-    times = []
-    for _ in range(runs):
-        bench.model.reset([])
-        bench.turn(0.1)
-        started = time.perf_counter()
-        bench.model.reset(entries)
-        times.append((bench.until_painted() - started) * 1000)
-    return Row(
-        f"Opening a conversation of {MESSAGES:,} messages",
-        f"{median(times):.0f} ms (the first, with all that is then loaded: {times[0]:.0f} ms)",
-        f"at most {OPEN_MS:.0f} ms",
-        median(times) <= OPEN_MS,
-        f"median of {runs}: model reset to the last message painted; {where}",
-    )
 
 
 def _streaming(bench: _Bench, where: str, seconds: float) -> list[Row]:
@@ -185,27 +164,6 @@ class Measured:
     moved: int
 
 
-class _Painted(QObject):
-    """Notes when the first picture with a message in it is complete."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._begun = False
-        self.at = 0.0
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if not self._begun and event.type() == QEvent.Type.Paint and isinstance(watched, MessageView):
-            self._begun = True
-            # One picture is painted in one go; what is posted now comes right after it.
-            QApplication.postEvent(self, QEvent(QEvent.Type.User), Qt.EventPriority.HighEventPriority.value)
-        return False
-
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.User:
-            self.at = time.perf_counter()
-        return True
-
-
 class _Bench:
     def __init__(self) -> None:
         self.view = TranscriptView()
@@ -227,17 +185,6 @@ class _Bench:
         loop = QEventLoop()
         QTimer.singleShot(round(seconds * 1000), loop.quit)
         loop.exec()
-
-    def until_painted(self) -> float:
-        """The time at which the first message has been painted."""
-        application = QApplication.instance()
-        assert application is not None
-        painted = _Painted()
-        application.installEventFilter(painted)
-        while not painted.at:
-            QApplication.processEvents()
-        application.removeEventFilter(painted)
-        return painted.at
 
     def begin(self) -> None:
         number = len(self.model.entries) + 1

@@ -163,6 +163,8 @@ class StoreMachine(RuleBasedStateMachine):
         for conversation_id, tree in self.trees.items():
             messages: list[Message] = self.do(self.store.path(conversation_id))
             assert [message.id for message in messages] == tree.path()
+            for count in (1, 3, 1000):
+                assert self.do(self.store.newest(conversation_id, count)) == messages[-count:]
             for message in messages:
                 node = tree.nodes[message.id]
                 siblings = tree.siblings(node)

@@ -59,6 +59,17 @@ class Placement:
         self.anchor = Anchor()
         self._first, self._last = 0, -1
 
+    def prepend(self, heights: list[int]) -> None:
+        """There are more rows before the first. Widgets and anchor stay with their messages."""
+        count = len(heights)
+        self.heights = Heights([*heights, *self.heights])
+        self.rows = {row + count: view for row, view in self.rows.items()}
+        self._stale = {row + count for row in self._stale}
+        self._widths = {row + count: width for row, width in self._widths.items()}
+        self.anchor.row += count
+        self._first += count
+        self._last += count
+
     def truncate(self, count: int) -> None:
         for row in [row for row in self.rows if row >= count]:
             self._drop(row)

@@ -84,6 +84,7 @@ class TranscriptView(QAbstractScrollArea):
         self._model = model
         self._connections = [
             model.was_reset.connect(self._reset),
+            model.prepended.connect(self._prepended),
             model.appended.connect(self._appended),
             model.changed.connect(self._entry_changed),
             model.text_added.connect(self._text_added),
@@ -148,6 +149,14 @@ class TranscriptView(QAbstractScrollArea):
 
     def _guess(self, row: int) -> int:
         return guess_heights([self._model.entries[row]], self.viewport().width(), self._look)[0]
+
+    def _prepended(self, count: int) -> None:
+        self._changed = {row + count for row in self._changed}
+        if count + len(self._placement.heights) == len(self._model.entries):  # else a resize has counted them
+            width = self.viewport().width()
+            self._placement.prepend(guess_heights(self._model.entries[:count], width, self._look))
+        self._finder.forget()
+        self._show()
 
     def _appended(self, row: int) -> None:
         entry = self._model.entries[row]

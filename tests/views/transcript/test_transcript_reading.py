@@ -58,6 +58,37 @@ def test_a_long_conversation_opens_at_its_end_with_few_widgets(qtbot: QtBot) -> 
     assert len(view.viewport().findChildren(MessageView)) < 60
 
 
+def test_earlier_messages_that_come_later_move_nothing_that_is_read(qtbot: QtBot) -> None:
+    whole = conversation(300)
+    view = open_transcript(qtbot, whole[200:])
+    bar = view.verticalScrollBar()
+    bar.setValue(bar.maximum() - 1_500)
+    settle(qtbot, view)
+    before = tops(view)
+    assert len(before) > 1
+    view.model.prepend(whole[:200])
+    settle(qtbot, view)
+    after = tops(view)
+    assert {text: after[text] for text in before} == before
+    bar.setValue(0)
+    settle(qtbot, view)
+    assert [message.entry.message_id for message in messages(view)][:2] == [1, 2]
+    assert messages(view)[0].y() >= 0
+
+
+def test_earlier_messages_that_come_later_leave_the_end_at_the_end(qtbot: QtBot) -> None:
+    whole = conversation(300)
+    view = open_transcript(qtbot, whole[200:])
+    begin_answer(view)
+    view.model.add_text(100, "The answer goes on")
+    view.model.prepend(whole[:200])
+    view.model.add_text(300, " while they come.")
+    settle(qtbot, view)
+    bar = view.verticalScrollBar()
+    assert bar.value() == bar.maximum()
+    assert text_with(view, "The answer goes on while they come.").isVisible()
+
+
 def test_the_end_is_followed_while_an_answer_streams_in(qtbot: QtBot) -> None:
     view = open_transcript(qtbot, conversation(20))
     begin_answer(view)

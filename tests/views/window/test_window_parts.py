@@ -11,8 +11,10 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QPlainTextEdit, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
+from support.store_files import fill
 from support.window_parts import EndlessReader, WindowParts, ask, shown
 
+from desktop.store.database import Database
 from desktop.viewmodels.chat import ChatState
 from desktop.viewmodels.conversations import ConversationItem
 from desktop.viewmodels.notice import Notice
@@ -452,3 +454,46 @@ def test_garbage_in_the_remembered_place_is_ignored(qtbot: QtBot, tmp_path: Path
     (tmp_path / "window.json").write_text('{"geometry": "not a geometry ☃", "sidebar": "?"}', "utf-8")
     with shown(qtbot, tmp_path) as parts:
         assert parts.window.width() > 400 and parts.window.sidebar.isVisible()
+
+
+# ---- long conversations
+
+
+def test_a_long_conversation_shows_its_newest_messages_first_and_soon_all_of_it(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    database = Database(tmp_path / "conversations.db", repair=True)
+    fill(database, conversations=1, turns=130)
+    database.close()
+    with shown(qtbot, tmp_path) as parts:
+        transcript = parts.chat.transcript
+        sizes: list[int] = []
+        transcript.was_reset.connect(lambda: sizes.append(len(transcript.entries)))
+        parts.conversations.open(parts.conversations.items[0].id)
+        qtbot.waitUntil(lambda: len(transcript.entries) == 260, timeout=20_000)
+        assert sizes == [100]
+        numbers = [entry.text.split()[1] for entry in transcript.entries]
+        assert numbers == [f"0.{turn}" for turn in range(130) for _ in range(2)]
+        parts.chat.edit(transcript.entries[0].message_id, "another first question")
+        qtbot.waitUntil(lambda: parts.chat.state is ChatState.IDLE and len(transcript.entries) == 2)
+        assert transcript.entries[0].branches == 2
+
+
+def test_a_question_may_be_asked_while_earlier_messages_are_still_read(qtbot: QtBot, tmp_path: Path) -> None:
+    database = Database(tmp_path / "conversations.db", repair=True)
+    fill(database, conversations=1, turns=130)
+    database.close()
+    with shown(qtbot, tmp_path) as parts:
+        transcript = parts.chat.transcript
+
+        def ask_at_once() -> None:
+            assert not parts.chat.is_whole
+            assert parts.chat.send("and now?")
+
+        transcript.was_reset.connect(ask_at_once)
+        parts.conversations.open(parts.conversations.items[0].id)
+        qtbot.waitUntil(lambda: parts.chat.is_whole and parts.chat.state is ChatState.IDLE, timeout=20_000)
+        qtbot.waitUntil(lambda: len(transcript.entries) == 262)
+        assert [entry.text for entry in transcript.entries][-2] == "and now?"
+        ids = [entry.message_id for entry in transcript.entries]
+        assert ids == sorted(set(ids))
