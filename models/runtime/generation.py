@@ -22,7 +22,7 @@ from models.runtime.prompt import Prompt, PromptBuilder
 from models.runtime.protocol import Completed, Generate, Piece, PromptProgress, Report, Stage
 
 _PACE_SECONDS = 0.015
-"""How often pieces are sent at most. The window draws every 33 ms."""
+"""How often pieces are sent at most. The window draws every 50 ms."""
 
 
 class Generator:

@@ -26,7 +26,7 @@ from desktop.views.transcript.message import MessageView, guess_heights
 from desktop.views.transcript.placement import Placement
 from desktop.views.transcript.textview import TextView
 
-_SHORTEST_MS, _LONGEST_MS = 33, 400  # between two drawings of a streaming answer
+_SHORTEST_MS, _LONGEST_MS = 50, 400  # between two drawings of a streaming answer
 _SHARE = 4  # of the time at most goes into drawing it: one part in this many
 _WHEEL_STEP = 40  # pixels for a third of a notch of the wheel
 _LATER_MS = 20  # what is in the window is painted first, then come the messages next to it
@@ -50,6 +50,7 @@ class TranscriptView(QAbstractScrollArea):
         self._found: TextView | None = None  # where the last hit is selected
         self._changed: set[int] = set()  # rows whose entries differ from what is shown
         self._last_flush = 0.0  # seconds that the last drawing took
+        self._flushed_at = 0.0
         self._placement = Placement(self, self._make)
         self._finder = Finder(self)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -173,8 +174,9 @@ class TranscriptView(QAbstractScrollArea):
     def _text_added(self, row: int, text: str) -> None:
         self._changed.add(row)
         if not self._tick.isActive():
-            wait = min(_LONGEST_MS, max(_SHORTEST_MS, round(_SHARE * self._last_flush * 1000)))
-            self._tick.start(wait)
+            pause = min(_LONGEST_MS, max(_SHORTEST_MS, _SHARE * self._last_flush * 1000))
+            since = (time.perf_counter() - self._flushed_at) * 1000
+            self._tick.start(max(0, round(pause - since)))  # the first words after a pause come at once
 
     def _truncated(self, count: int) -> None:
         self._changed = {row for row in self._changed if row < count}
@@ -196,7 +198,8 @@ class TranscriptView(QAbstractScrollArea):
                 view.show_entry(entry)
                 self._placement.outdate(row)
         self._show()
-        self._last_flush = time.perf_counter() - started
+        self._flushed_at = time.perf_counter()
+        self._last_flush = self._flushed_at - started
 
     # ---- messages
 
