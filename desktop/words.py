@@ -32,8 +32,11 @@ def gigabytes(count: object) -> str:
 
 
 def model_fault(fault: Fault, detail: str, facts: dict[str, int | str], model: str) -> Sentence:
-    """The sentence for a model that could not be loaded or stopped answering. `model`: its name or file."""
-    name = PurePath(model).name
+    """The sentence for a model that could not be loaded or stopped answering. `model`: its name, or its file.
+
+    Its file is what can be moved or copied again, so that is named where the facts tell it.
+    """
+    name = str(facts.get("file", "")) or PurePath(model).name
     return Sentence(_model_text(fault, facts, name), detail)
 
 

@@ -68,7 +68,7 @@ class LocalModel:
                     if isinstance(report, protocol.LoadProgress):
                         yield LoadProgress(report.fraction)
         except RuntimeFault as fault:
-            raise _error(fault) from fault
+            raise self._error(fault) from fault
         placement = self.placement
         if placement is not None:
             yield ModelReady(placement)
@@ -85,7 +85,10 @@ class LocalModel:
                     for event in _events(said):
                         yield event
         except RuntimeFault as fault:
-            raise _error(fault) from fault
+            raise self._error(fault) from fault
+
+    def _error(self, fault: RuntimeFault) -> ProviderError:
+        return ProviderError(fault.fault, fault.detail, {**fault.facts, "file": self._path.name})
 
     async def close(self) -> None:
         """Free its memory: the worker ends. The next answer loads it again."""
@@ -119,7 +122,3 @@ def _events(report: AnswerReport) -> tuple[Event, ...]:
             return (_loading_event(report),)
         case _:
             assert_never(report)
-
-
-def _error(fault: RuntimeFault) -> ProviderError:
-    return ProviderError(fault.fault, fault.detail, fault.facts)

@@ -52,7 +52,7 @@ class Opening(QObject):
         self._bridge.submit(self._open(), self._opened, self._failed)
 
     async def _open(self) -> None:
-        await self._store.open()
+        await self._store.open(repair=True)
         await self._store.mark_interrupted()
 
     def _opened(self, _: None) -> None:
