@@ -12,21 +12,17 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from statistics import median
 
 from benchmarks.row import Row
-from support.gguf_files import damaged_files, write_model
-from support.workers import GREEDY, ask, engine_with, spawn_worker, starter
+from support.workers import GREEDY, ask, engine_with, starter
 
 from desktop.processes.roles import POLICIES, Role
 from models.runtime.engine import Engine
-from models.runtime.faults import RuntimeFault
 from models.runtime.protocol import Completed, Piece, PromptProgress
 from models.runtime.values import Turn
 
@@ -36,11 +32,10 @@ _TEXT = (
     "Later machines kept numbers as a length along a scale, the turn of a shaft, or a voltage. "
 )
 _PLAIN_LOOP = Path(__file__).with_name("plain_loop.py")
-_VERDICT_SECONDS = 5.0
 
 
 def run(quick: bool) -> list[Row]:
-    """All rows. `quick` repeats less and damages fewer files."""
+    """All rows. `quick` repeats less."""
     return asyncio.run(_run(quick))
 
 
@@ -55,7 +50,6 @@ async def _run(quick: bool) -> list[Row]:
             ]
         finally:
             plain.close()
-    rows.append(await _damaged(count=40 if quick else 300))
     return rows
 
 
@@ -216,49 +210,3 @@ async def _cancel_once(engine: Engine, number: int, begun: Callable[[object], bo
 def _latency(name: str, milliseconds: Sequence[float], how: str) -> Row:
     worst = max(milliseconds)
     return Row(name, f"{median(milliseconds):.1f} ms, worst {worst:.1f} ms", "≤ 100 ms", worst <= 100, how)
-
-
-async def _damaged(count: int) -> Row:
-    """Each damaged file in a fresh locked worker, from opening it to its sentence (or a whole short answer)."""
-    outcomes: Counter[str] = Counter()
-    slowest, what = 0.0, ""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        of_starter = count // 8
-        small = [
-            write_model(folder / "llama.gguf"),
-            write_model(folder / "qwen.gguf", architecture="qwen2", words=2000),
-        ]
-        corpora = [
-            damaged_files(folder, small[0], (count - of_starter) // 2, seed=1),
-            damaged_files(folder, small[1], count - of_starter - (count - of_starter) // 2, seed=2),
-            damaged_files(folder, starter(), of_starter, seed=3),
-        ]
-        for corpus in corpora:
-            for damaged in corpus:
-                started = time.perf_counter()
-                outcomes[await _verdict(damaged.path)] += 1
-                seconds = time.perf_counter() - started
-                if seconds > slowest:
-                    slowest, what = seconds, damaged.what
-    told = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.most_common())
-    return Row(
-        f"{count} damaged model files, each told in a sentence",
-        f"slowest {slowest:.1f} s",
-        f"≤ {_VERDICT_SECONDS:.0f} s each",
-        slowest <= _VERDICT_SECONDS,
-        f"one fresh locked worker each: {told}; slowest: {what}",
-    )
-
-
-async def _verdict(path: Path) -> str:
-    engine = Engine(spawn_worker)
-    try:
-        async for _ in engine.load(path):
-            pass
-        await ask(engine, "Hello", max_tokens=8)
-    except RuntimeFault as fault:
-        return fault.fault.value
-    finally:
-        await engine.close()
-    return "harmless"
