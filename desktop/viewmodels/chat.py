@@ -67,6 +67,7 @@ class ChatViewModel(QObject):
 
     state_changed = Signal()
     draft_replaced = Signal()
+    revealed = Signal(int)  # the row of a message that was asked for
     notice = Signal(object)
 
     def __init__(
@@ -103,6 +104,7 @@ class ChatViewModel(QObject):
         self._shown_once = False
         self._on_screen: int | None = None  # the conversation that the transcript shows
         self._older_are_read = True  # all of it, not only its newest messages
+        self._wanted: tuple[int, int] | None = None  # conversation and message to be shown once it is read
         conversations.opened.connect(self._open_current)
 
     # ---- what a person does
@@ -174,6 +176,21 @@ class ChatViewModel(QObject):
 
     # ---- opening a conversation
 
+    def open_at(self, conversation_id: int, message_id: int) -> None:
+        """Open a conversation at one of its messages, if that is on the branch that is shown."""
+        self._wanted = (conversation_id, message_id)
+        self._conversations.open(conversation_id)
+        self._reveal()
+
+    def _reveal(self) -> None:
+        if self._wanted is None or self._wanted[0] != self._on_screen:
+            return
+        row = self.transcript.row_of(self._wanted[1])
+        if row is not None or self._older_are_read:
+            self._wanted = None
+        if row is not None:
+            self.revealed.emit(row)
+
     def _open_current(self) -> None:
         if self._opening is not None:
             self._opening.cancel()
@@ -206,6 +223,8 @@ class ChatViewModel(QObject):
         self.transcript.reset(self._as_it_is_now(entries))
         if conversation_id is not None and not self._older_are_read:
             QTimer.singleShot(_AFTER_A_FRAME_MS, partial(self._read_older, conversation_id))
+        self._reveal()
+        self.state_changed.emit()  # from now on something can be sent
         typed_before_it_was_read = self.draft and not self._shown_once
         self._shown_once = True
         if not typed_before_it_was_read:
@@ -231,6 +250,7 @@ class ChatViewModel(QObject):
             self.transcript.prepend(older)
         else:  # another window or program has shown another branch meanwhile
             self.transcript.reset(self._as_it_is_now(entries))
+        self._reveal()
 
     def _as_it_is_now(self, entries: list[Entry]) -> list[Entry]:
         """What was read, with the answers that are further in memory than on disk."""

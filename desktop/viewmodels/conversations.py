@@ -15,8 +15,11 @@ from desktop.viewmodels.notice import Notice
 from desktop.words import store_fault
 
 if TYPE_CHECKING:
-    from desktop.store.records import Conversation
+    from desktop.store.records import Conversation, SearchHit
     from desktop.store.store import Store
+
+
+_MOST_FOUND = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,22 @@ class ConversationItem:
     updated_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class FoundText:
+    """A message in which all the words stand, with some of the text around them."""
+
+    conversation_id: int
+    message_id: int
+    title: str
+    snippet: str
+
+
 class ConversationsViewModel(QObject):
     """Newest first, without the trash. `current_id` None is the new conversation that has no message yet."""
 
     changed = Signal()
     opened = Signal()  # another conversation is current
+    texts_found = Signal(str, object)  # what was searched for, and a tuple of `FoundText`
     notice = Signal(object)
 
     def __init__(self, bridge: Bridge, store: Store, parent: QObject | None = None) -> None:
@@ -68,6 +82,19 @@ class ConversationsViewModel(QObject):
                 self.opened.emit()
 
         self._bridge.submit(self._store.conversations(), taken, self._failed)
+
+    def search_texts(self, words: str) -> None:
+        """Look for messages that hold every word; `texts_found` tells."""
+
+        def found(hits: list[SearchHit]) -> None:
+            texts = [
+                FoundText(hit.conversation_id, hit.message_id, hit.title, " ".join(hit.snippet.split()))
+                for hit in hits
+                if hit.message_id is not None
+            ]
+            self.texts_found.emit(words, tuple(texts))
+
+        self._bridge.submit(self._store.search(words, _MOST_FOUND), found, self._failed)
 
     def refresh(self) -> None:
         """Read the list again. What was read before a later change of ours is not shown any more."""

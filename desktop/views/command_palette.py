@@ -1,4 +1,4 @@
-"""Ctrl+K: find a conversation by its title, or anything the window can do by its name."""
+"""Ctrl+K: find a conversation by its title or by what was written in it, or anything the window can do by its name."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from desktop.i18n import tr
-from desktop.viewmodels.conversations import ConversationItem
+from desktop.viewmodels.conversations import ConversationItem, FoundText
 from desktop.views.commands import commands, readable
 from desktop.views.popover import Popover
 from desktop.views.row_painter import LINE, NOWHERE, Line, RowPainter
@@ -20,15 +20,18 @@ from desktop.views.theme import Theme
 _MOST_ROWS = 50
 _RECENT = 5  # conversations offered before anything is typed
 _SIZE = (560, 440)
+_PAUSE_MS = 120  # in typing, before the messages are searched
+_FEWEST_LETTERS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Either a command's name or a conversation's id."""
+    """Either a command's name or a conversation's id, and a message's where its text was found."""
 
     line: Line
     command: str = ""
     conversation: int | None = None
+    message: int | None = None
 
 
 def search(text: str, items: Sequence[ConversationItem]) -> list[Hit]:
@@ -51,6 +54,12 @@ def _conversation(item: ConversationItem) -> Hit:
     return Hit(Line(title, icon="message-square"), conversation=item.id)
 
 
+def _message(text: FoundText) -> Hit:
+    title = " ".join(text.title.split()) or tr("New conversation")
+    line = Line(text.snippet, below=title, icon="message-square")
+    return Hit(line, conversation=text.conversation_id, message=text.message_id)
+
+
 def _fits(words: Sequence[str], title: str) -> bool:
     folded = title.casefold()
     return all(word in folded for word in words)
@@ -61,10 +70,15 @@ def _first(items: Iterable[ConversationItem], count: int) -> list[ConversationIt
 
 
 class CommandPalette(Popover):
-    """`command_chosen` with a command's name, `conversation_chosen` with an id."""
+    """`command_chosen` with a command's name, the others with the ids of a conversation and of a message.
+
+    `texts_wanted` asks for the messages that hold some words; `add_texts` takes them, whenever they come.
+    """
 
     command_chosen = Signal(str)
     conversation_chosen = Signal(int)
+    message_chosen = Signal(int, int)
+    texts_wanted = Signal(str)
 
     def __init__(self, theme: Theme, window: QWidget) -> None:
         super().__init__(theme, window, tr("Search"), tr("Search conversations and commands"))
@@ -74,6 +88,8 @@ class CommandPalette(Popover):
         self.list.setItemDelegate(RowPainter(theme, self.list))
         self.field.textChanged.connect(self._search)
         self.chosen.connect(self._act)
+        self._ask_later = QTimer(self, singleShot=True, interval=_PAUSE_MS)
+        self._ask_later.timeout.connect(lambda: self.texts_wanted.emit(self.field.text()))
 
     def open(self, items: Sequence[ConversationItem]) -> None:
         """Come up in the upper middle of the window."""
@@ -86,10 +102,21 @@ class CommandPalette(Popover):
 
     def _search(self, text: str) -> None:
         self._hits.show(search(text, self._items))
+        if len(text.strip()) >= _FEWEST_LETTERS:
+            self._ask_later.start()
+        else:
+            self._ask_later.stop()
+
+    def add_texts(self, words: str, texts: Sequence[FoundText]) -> None:
+        """Messages below what was found by name. Too late for these words: nothing."""
+        if words == self.field.text():
+            self._hits.add([_message(text) for text in texts])
 
     def _act(self, index: QModelIndex) -> None:
         hit = self._hits.hit(index.row())
-        if hit.conversation is not None:
+        if hit.conversation is not None and hit.message is not None:
+            self.message_chosen.emit(hit.conversation, hit.message)
+        elif hit.conversation is not None:
             self.conversation_chosen.emit(hit.conversation)
         else:
             self.command_chosen.emit(hit.command)
@@ -104,6 +131,15 @@ class _Hits(QAbstractListModel):
         self.beginResetModel()
         self._hits = hits
         self.endResetModel()
+
+    def add(self, hits: list[Hit]) -> None:
+        """Below the others, so that what is selected stays."""
+        known = {hit.message for hit in self._hits}
+        new = [hit for hit in hits if hit.message not in known]
+        if new:
+            self.beginInsertRows(NOWHERE, len(self._hits), len(self._hits) + len(new) - 1)
+            self._hits += new
+            self.endInsertRows()
 
     def hit(self, row: int) -> Hit:
         return self._hits[row]

@@ -95,7 +95,7 @@ class Composer(QWidget):
 
     def _send_or_stop(self) -> None:
         assert self._chat is not None
-        if self._chat.can_send:
+        if self._chat.state is ChatState.IDLE:
             self._submit()
         else:
             self._chat.stop()
@@ -136,9 +136,9 @@ class Composer(QWidget):
     def _show_state(self) -> None:
         if self._chat is None:
             return
-        if self._chat.can_send:
+        if self._chat.state is ChatState.IDLE:
             self._show_button("arrow-up", tr("Send"), tr("Send the message"))
-            self.button.setEnabled(bool(self.edit.toPlainText().strip()))
+            self.button.setEnabled(self._chat.can_send and bool(self.edit.toPlainText().strip()))
         else:
             self._show_button("stop", tr("Stop"), tr("Stop the answer. What there is of it stays."))
             self.button.setEnabled(self._chat.state is not ChatState.STOPPING)

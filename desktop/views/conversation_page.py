@@ -74,6 +74,7 @@ class ConversationPage(QWidget):
         chat = self._chat
         self.composer.bind(chat)
         chat.notice.connect(lambda notice: self.notices.show_notice(notice))
+        chat.revealed.connect(lambda row: self.transcript.show_row(row))
         self._follow_transcript()
         self._conversations.changed.connect(self._offer_undo)
         self.welcome.prompt_chosen.connect(self._send)

@@ -52,6 +52,7 @@ class Popover(QWidget):
     def use(self, model: QAbstractListModel) -> None:
         self.list.setModel(model)
         model.modelReset.connect(self.select_first)
+        model.rowsInserted.connect(self._select_if_nothing_is)
 
     def select_first(self) -> None:
         """Make the first row that can be chosen the one that Enter takes."""
@@ -60,6 +61,10 @@ class Popover(QWidget):
         first = next((index for index in rows if index.flags() & Qt.ItemFlag.ItemIsSelectable), QModelIndex())
         self.list.setCurrentIndex(first)
         self.list.scrollToTop()
+
+    def _select_if_nothing_is(self) -> None:
+        if not self.list.currentIndex().isValid():
+            self.select_first()
 
     # ---- coming and going
 

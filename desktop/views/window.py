@@ -191,6 +191,9 @@ class MainWindow(QMainWindow):
             self._palette_panel = CommandPalette(self.theme, self)
             self._palette_panel.command_chosen.connect(self.run)
             self._palette_panel.conversation_chosen.connect(self._conversations.open)
+            self._palette_panel.message_chosen.connect(self._chat.open_at)
+            self._palette_panel.texts_wanted.connect(self._conversations.search_texts)
+            self._conversations.texts_found.connect(self._palette_panel.add_texts)
         self._palette_panel.open(self._conversations.items)
 
     def _choose_model(self) -> None:

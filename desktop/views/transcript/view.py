@@ -30,6 +30,7 @@ _SHORTEST_MS, _LONGEST_MS = 50, 400  # between two drawings of a streaming answe
 _SHARE = 4  # of the time at most goes into drawing it: one part in this many
 _WHEEL_STEP = 40  # pixels for a third of a notch of the wheel
 _LATER_MS = 20  # what is in the window is painted first, then come the messages next to it
+_ABOVE = 40  # pixels between the top and what was asked for
 _FAR = 120  # pixels from the end at which the button to go there appears
 
 
@@ -118,6 +119,11 @@ class TranscriptView(QAbstractScrollArea):
     def scroll_to_end(self) -> None:
         """Show the newest message, and follow it."""
         self._placement.go_to_end()
+        self._after_placing()
+
+    def show_row(self, row: int) -> None:
+        """Scroll to where a message begins."""
+        self._placement.go_to(row, offset=-_ABOVE)
         self._after_placing()
 
     @property
@@ -330,7 +336,7 @@ class TranscriptView(QAbstractScrollArea):
             self._placement.go_to(hit.row)
         view = self._placement.rows[hit.row]
         view.make_part(hit.part)
-        self._placement.go_to(hit.row, hit.part, -40)
+        self._placement.go_to(hit.row, hit.part, -_ABOVE)
         found = view.select(hit)
         if found is None:
             return False

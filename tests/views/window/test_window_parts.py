@@ -18,11 +18,13 @@ from desktop.store.database import Database
 from desktop.viewmodels.chat import ChatState
 from desktop.viewmodels.conversations import ConversationItem
 from desktop.viewmodels.notice import Notice
+from desktop.views.command_palette import CommandPalette
 from desktop.views.conversation_rows import ID, ConversationRows, grouped
 from desktop.views.message_edit import MessageEdit
 from desktop.views.model_picker import ModelPicker
 from desktop.views.setting_editors import Switch
 from desktop.views.settings_dialog import SettingsDialog
+from desktop.views.transcript.message import MessageView
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
 
@@ -479,6 +481,21 @@ def test_a_long_conversation_shows_its_newest_messages_first_and_soon_all_of_it(
         assert transcript.entries[0].branches == 2
 
 
+def test_an_opened_conversation_offers_to_send_and_not_to_stop(qtbot: QtBot, tmp_path: Path) -> None:
+    database = Database(tmp_path / "conversations.db", repair=True)
+    fill(database, conversations=2, turns=1)
+    database.close()
+    with shown(qtbot, tmp_path) as parts:
+        button = parts.window.page.composer.button
+        for item in parts.conversations.items:
+            parts.conversations.open(item.id)
+            assert button.accessibleName() == "Send"
+            qtbot.waitUntil(lambda: parts.chat.can_send, timeout=20_000)
+            field(parts).setPlainText("a thought")
+            assert button.isEnabled()
+            assert button.accessibleName() == "Send"
+
+
 def test_a_question_may_be_asked_while_earlier_messages_are_still_read(qtbot: QtBot, tmp_path: Path) -> None:
     database = Database(tmp_path / "conversations.db", repair=True)
     fill(database, conversations=1, turns=130)
@@ -497,3 +514,35 @@ def test_a_question_may_be_asked_while_earlier_messages_are_still_read(qtbot: Qt
         assert [entry.text for entry in transcript.entries][-2] == "and now?"
         ids = [entry.message_id for entry in transcript.entries]
         assert ids == sorted(set(ids))
+
+
+# ---- search
+
+
+def test_words_of_a_message_are_found_and_the_conversation_opens_at_it(qtbot: QtBot, tmp_path: Path) -> None:
+    database = Database(tmp_path / "conversations.db", repair=True)
+    fill(database, conversations=2, turns=130)
+    database.close()
+    with shown(qtbot, tmp_path) as parts:
+        parts.window.run("palette")
+        panel = parts.window.findChild(CommandPalette)
+        assert panel is not None
+        QTest.keyClicks(panel.field, "answer 1.7")
+        model = panel.list.model()
+
+        def found() -> list[str]:
+            return [model.index(row, 0).data() for row in range(model.rowCount())]
+
+        qtbot.waitUntil(lambda: any("answer 1.7" in text for text in found()), timeout=20_000)
+        row = next(row for row, text in enumerate(found()) if "answer 1.7" in text)
+        panel.list.setCurrentIndex(model.index(row, 0))
+        QTest.keyClick(panel.field, Qt.Key.Key_Return)
+        qtbot.waitUntil(lambda: len(parts.chat.transcript.entries) == 260, timeout=20_000)
+        entries = parts.chat.transcript.entries
+        assert entries[15].text.startswith("answer 1.7")
+
+        def in_sight() -> list[str]:
+            views = parts.window.page.transcript.viewport().findChildren(MessageView)
+            return [view.entry.text for view in views if view.isVisible() and 0 <= view.y() < 100]
+
+        qtbot.waitUntil(lambda: any(text.startswith("answer 1.7") for text in in_sight()), timeout=20_000)
