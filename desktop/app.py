@@ -21,7 +21,7 @@ from desktop.instance import Instance
 from desktop.later import later
 from desktop.paths import Paths
 from desktop.processes.report import LockReport
-from desktop.settings import Settings
+from desktop.settings import LOADED_WITH, Settings
 
 if TYPE_CHECKING:
     from desktop.chat.session import Session
@@ -98,12 +98,13 @@ class Parts:
         from desktop.views.window import MainWindow
 
         self._paths = paths
+        self._settings = settings
         self._report = report
         self.first_run = not paths.database.exists()
         self.bridge = Bridge()
         self.store = later(partial(_make_store, paths))
         self.session = later(lambda: _make_session(self.store))
-        self.shelf = later(_make_shelf)
+        self.shelf = later(self._make_shelf)
         self.window_state = WindowState(paths.home / "window.json")
         self.conversations = ConversationsViewModel(self.bridge, self.store)
         self.models = ModelsViewModel(self.bridge, self.shelf, _inspect, settings)
@@ -128,6 +129,19 @@ class Parts:
         self._opening = Opening(
             self.bridge, self.store, self.conversations, self.chat, self.window_state, settings.put_aside
         )
+
+    def _make_shelf(self) -> Shelf:
+        from desktop.chat.shelf import Shelf
+        from desktop.local_models import make_model
+
+        def freed() -> None:
+            self.bridge.deliver(self.models.freed)
+
+        return Shelf(make_model, self._idle_seconds, freed)
+
+    def _idle_seconds(self) -> float | None:
+        minutes: int | None = self._settings.get("model.idle_minutes")
+        return None if minutes is None else minutes * 60.0
 
     def start(self) -> None:
         """Everything that can wait until the window is on screen, once it is."""
@@ -169,8 +183,10 @@ class Parts:
             print(f"{what} {_seconds_since_start():.3f}", file=sys.stderr, flush=True)
 
     def _setting_changed(self, key: str) -> None:
-        if key in ("model.context_tokens", "model.threads", "model.gpu_layers"):
+        if key in LOADED_WITH:
             self.models.options_changed()
+        elif key == "model.idle_minutes":
+            self.models.idle_limit_changed()
 
     def _show_window(self, _: str) -> None:
         from PySide6.QtCore import Qt
@@ -203,13 +219,6 @@ def _make_session(store: Store) -> Session:
     from desktop.chat.session import Session
 
     return Session(store)
-
-
-def _make_shelf() -> Shelf:
-    from desktop.chat.shelf import Shelf
-    from desktop.local_models import make_model
-
-    return Shelf(make_model)
 
 
 async def _inspect(path: Path) -> ModelCard:

@@ -2,7 +2,7 @@
 
 alcove                          open the window
 alcove ask "…"                  stream an answer to standard output
-alcove conversations | models | doctor
+alcove conversations | models | bench | doctor
 """
 
 from __future__ import annotations
@@ -64,6 +64,15 @@ def _parser() -> argparse.ArgumentParser:
     _json_option(ask)
     _json_option(commands.add_parser("conversations", help=tr("list the conversations")))
     _json_option(commands.add_parser("models", help=tr("list the models")))
+    bench = commands.add_parser("bench", help=tr("measure how fast a model is on this machine"))
+    bench.add_argument(
+        "model",
+        nargs="?",
+        type=Path,
+        metavar="FILE",
+        help=tr("a model file (.gguf) instead of the chosen one"),
+    )
+    _json_option(bench)
     _json_option(commands.add_parser("doctor", help=tr("say what works here, what does not, and why")))
     return parser
 

@@ -38,7 +38,9 @@ def find_paths(environ: Mapping[str, str] = os.environ) -> Paths:
     chosen = environ.get("ALCOVE_HOME")
     if chosen:
         return Paths(Path(chosen).expanduser().absolute())
-    if sys.platform == "linux":  # the answer of the library below, which is a twentieth of the start of the window
+    if (
+        sys.platform == "linux"
+    ):  # the answer of the library below, which is a twentieth of the start of the window
         data = environ.get("XDG_DATA_HOME", "")
         return Paths(Path(data if data.startswith("/") else "~/.local/share").expanduser() / "Alcove")
     import platformdirs

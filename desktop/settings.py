@@ -205,6 +205,64 @@ SETTINGS: tuple[Setting, ...] = (
         automatic="As many as fit",
     ),
     Setting(
+        "model.idle_minutes",
+        30,
+        Kind.OPTIONAL_INTEGER,
+        "Model",
+        "Free the memory after",
+        "Minutes without a question after which the model leaves memory. The next question loads it again.",
+        1,
+        1440,
+        5,
+        automatic="Never",
+    ),
+    Setting(
+        "model.cache_type",
+        "f16",
+        Kind.CHOICE,
+        "Speed and memory",
+        "Precision of the context",
+        "What the model keeps of a conversation. Less precise takes less memory; on a processor it is slower.",
+        choices=(("f16", "Full"), ("q8_0", "Half (8 bits)"), ("q4_0", "Quarter (4 bits)")),
+    ),
+    Setting(
+        "model.flash_attention",
+        "auto",
+        Kind.CHOICE,
+        "Speed and memory",
+        "Flash attention",
+        "A way to compute with less memory. A less precise context needs it.",
+        choices=(("auto", "Where it helps"), ("on", "Always"), ("off", "Never")),
+    ),
+    Setting(
+        "model.batch_tokens",
+        None,
+        Kind.OPTIONAL_INTEGER,
+        "Speed and memory",
+        "Tokens read at once",
+        "More can read a long text faster on a graphics card, takes more memory, and stops later.",
+        32,
+        8192,
+        128,
+        automatic="512",
+    ),
+    Setting(
+        "model.map_file",
+        True,
+        Kind.SWITCH,
+        "Speed and memory",
+        "Use the file as memory",
+        "The model starts faster and shares memory with the system. Switch it off for files on a network drive.",
+    ),
+    Setting(
+        "model.lock_memory",
+        False,
+        Kind.SWITCH,
+        "Speed and memory",
+        "Keep the model in memory",
+        "The system may not move it to disk. It needs permission, and enough memory for everything else.",
+    ),
+    Setting(
         "appearance.theme",
         "system",
         Kind.CHOICE,
@@ -235,6 +293,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("model.opened_files", [], Kind.FILES, policy_may_lock=False),
     Setting("model.current", "", Kind.TEXT, policy_may_lock=False),
 )
+
+LOADED_WITH = (
+    *("model.context_tokens", "model.threads", "model.gpu_layers", "model.cache_type"),
+    *("model.flash_attention", "model.batch_tokens", "model.map_file", "model.lock_memory"),
+)
+"""Settings that need the model loaded anew."""
 
 DECLARED: Mapping[str, Setting] = {setting.key: setting for setting in SETTINGS}
 
@@ -308,10 +372,15 @@ class Settings:
         )
 
     def load_options(self) -> LoadOptions:
-        from models.runtime.values import LoadOptions
+        from models.runtime.values import CacheType, LoadOptions
 
         return LoadOptions(
             context_tokens=self.get("model.context_tokens"),
             threads=self.get("model.threads"),
             gpu_layers=self.get("model.gpu_layers"),
+            cache_type=CacheType(self.get("model.cache_type")),
+            flash_attention={"on": True, "off": False}.get(self.get("model.flash_attention")),
+            batch_tokens=self.get("model.batch_tokens"),
+            map_file=self.get("model.map_file"),
+            lock_memory=self.get("model.lock_memory"),
         )

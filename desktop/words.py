@@ -88,6 +88,12 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
             )
         case Fault.NOT_ENOUGH_MEMORY:
             return _memory_text(facts, name)
+        case Fault.OPTIONS_DO_NOT_FIT:
+            return tr(
+                "{name} can't be loaded with these settings: a less precise context needs flash attention. Set one of "
+                "them back, in the settings under “Speed and memory”.",
+                name=name,
+            )
         case Fault.PROMPT_TOO_LONG:
             return tr(
                 "This message is too long for the model: it has {prompt_tokens} tokens and there is room for {room}. "

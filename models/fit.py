@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 from models.gguf import Header, Tensor, layer_tensors
 from models.runtime.faults import Fault, RuntimeFault
-from models.runtime.values import LoadOptions
+from models.runtime.values import CacheType, LoadOptions
 
 LONGEST_AUTOMATIC_CONTEXT = 8_192
 _SHORTEST_AUTOMATIC_CONTEXT = 2_048
 _SHORTEST_CONTEXT = 256
-_KV_BYTES_PER_NUMBER = 2  # f16
+_CACHE_BYTES = {CacheType.F16: 2.0, CacheType.Q8_0: 34 / 32, CacheType.Q4_0: 18 / 32}
+"""Bytes of each number in the KV cache: ggml's blocks of 32 numbers with their scale."""
 _BESIDES = 128 << 20
 """Bytes for everything that is neither weights nor cache: buffers of one batch (21 MB for the starter model,
 80 MB for one with a vocabulary of 260,000), the vocabulary, Python.
@@ -33,9 +34,9 @@ class Fit:
     cache_bytes: int
 
 
-def cache_bytes_per_token(header: Header) -> int:
+def cache_bytes_per_token(header: Header, cache_type: CacheType = CacheType.F16) -> float:
     """Bytes of KV cache that each token of context takes, all layers together."""
-    return sum(_numbers_per_token(layer) for layer in layer_tensors(header)) * _KV_BYTES_PER_NUMBER
+    return sum(_numbers_per_token(layer) for layer in layer_tensors(header)) * _CACHE_BYTES[cache_type]
 
 
 def choose_fit(header: Header, options: LoadOptions, free_bytes: int) -> Fit:
@@ -54,7 +55,7 @@ def choose_fit(header: Header, options: LoadOptions, free_bytes: int) -> Fit:
         choices = [
             wanted // part for part in (1, 2, 4) if part == 1 or wanted // part >= _SHORTEST_AUTOMATIC_CONTEXT
         ]
-    per_token = cache_bytes_per_token(header)
+    per_token = cache_bytes_per_token(header, options.cache_type)
     fits = [_fit(header, tokens, per_token) for tokens in choices]
     for fit in fits:
         if fit.need_bytes <= free_bytes:
@@ -69,8 +70,8 @@ def choose_fit(header: Header, options: LoadOptions, free_bytes: int) -> Fit:
     )
 
 
-def _fit(header: Header, tokens: int, per_token: int) -> Fit:
-    cache = tokens * per_token
+def _fit(header: Header, tokens: int, per_token: float) -> Fit:
+    cache = math.ceil(tokens * per_token)
     return Fit(tokens, header.weight_bytes + cache + _BESIDES, cache)
 
 

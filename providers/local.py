@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import assert_never
 
@@ -37,6 +38,8 @@ class LocalModel:
         self._engine = engine
         self._path = path
         self._title = title
+        self._working = 0
+        self._idle_since: float | None = None
         self.options = options
         """How to load it. Takes effect with the next answer, which then loads the model again."""
 
@@ -60,32 +63,48 @@ class LocalModel:
         loaded = self._engine.loaded
         return loaded.placement if loaded is not None else None
 
+    @property
+    def idle_since(self) -> float | None:
+        """When it last stopped loading or answering, on the loop's clock; None while it does, or is not loaded."""
+        return None if self._working or self.card is None else self._idle_since
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        self._working += 1
+        try:
+            yield
+        finally:
+            self._working -= 1
+            self._idle_since = asyncio.get_running_loop().time()
+
     async def load(self) -> AsyncGenerator[LoadProgress | ModelReady, None]:
         """Load now, unless it is loaded; ends with `ModelReady`. Closing it cancels. Raises `ProviderError`."""
-        try:
-            async with aclosing(self._engine.load(self._path, self.options)) as reports:
-                async for report in reports:
-                    if isinstance(report, protocol.LoadProgress):
-                        yield LoadProgress(report.fraction)
-        except RuntimeFault as fault:
-            raise self._error(fault) from fault
+        with self._at_work():
+            try:
+                async with aclosing(self._engine.load(self._path, self.options)) as reports:
+                    async for report in reports:
+                        if isinstance(report, protocol.LoadProgress):
+                            yield LoadProgress(report.fraction)
+            except RuntimeFault as fault:
+                raise self._error(fault) from fault
         placement = self.placement
         if placement is not None:
             yield ModelReady(placement)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """Answer, loading the model first if need be. Closing it cancels; then the model is idle."""
-        try:
-            async with aclosing(self._engine.load(self._path, self.options)) as loading:
-                async for report in loading:
-                    yield _loading_event(report)
-            answer = self._engine.generate(request.turns, request.sampling, request.max_tokens)
-            async with aclosing(answer) as reports:
-                async for said in reports:
-                    for event in _events(said):
-                        yield event
-        except RuntimeFault as fault:
-            raise self._error(fault) from fault
+        with self._at_work():
+            try:
+                async with aclosing(self._engine.load(self._path, self.options)) as loading:
+                    async for report in loading:
+                        yield _loading_event(report)
+                answer = self._engine.generate(request.turns, request.sampling, request.max_tokens)
+                async with aclosing(answer) as reports:
+                    async for said in reports:
+                        for event in _events(said):
+                            yield event
+            except RuntimeFault as fault:
+                raise self._error(fault) from fault
 
     def _error(self, fault: RuntimeFault) -> ProviderError:
         return ProviderError(fault.fault, fault.detail, {**fault.facts, "file": self._path.name})

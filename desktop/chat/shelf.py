@@ -21,6 +21,10 @@ class Loadable(Provider, Protocol):
     @property
     def placement(self) -> Placement | None: ...
 
+    @property
+    def idle_since(self) -> float | None:
+        """When it last stopped working, on the loop's clock; None while it works and while it is not loaded."""
+
     def load(self) -> AsyncGenerator[LoadProgress | ModelReady, None]:
         """Load now, unless it is loaded. Raises `ProviderError`. Closing the iterator cancels."""
 
@@ -28,11 +32,28 @@ class Loadable(Provider, Protocol):
 Make = Callable[[Path, LoadOptions], Loadable]
 
 
+def _never() -> float | None:
+    return None
+
+
 class Shelf:
     """Owns the loaded model. All methods run on core."""
 
-    def __init__(self, make: Make) -> None:
+    def __init__(
+        self,
+        make: Make,
+        idle_seconds: Callable[[], float | None] = _never,
+        freed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`idle_seconds`: after how long without work the model leaves memory, asked each time; None for never.
+
+        `freed` is called when that has happened.
+        """
         self._make = make
+        self._idle_seconds = idle_seconds
+        self._freed = freed
+        self._watch: asyncio.Task[None] | None = None
+        self._taken_at = 0.0
         self._path: Path | None = None
         self._options = LoadOptions()
         self._model: Loadable | None = None
@@ -47,9 +68,35 @@ class Shelf:
                     await before.close()
                 self._path, self._options = path, options
                 self._model = self._make(path, options)
+            self._taken_at = asyncio.get_running_loop().time()
+            self.reconsider()
             return self._model
 
+    def reconsider(self) -> None:
+        """Begin to watch for idleness, or watch with a new limit."""
+        if self._watch is not None:
+            self._watch.cancel()
+        self._watch = asyncio.create_task(self._free_when_idle())
+
+    async def _free_when_idle(self) -> None:
+        """Sleeps for as long as nothing can have become due: a program that does nothing wakes nobody."""
+        clock = asyncio.get_running_loop().time
+        while (limit := self._idle_seconds()) is not None:
+            model = self._model
+            since = model.idle_since if model is not None else None
+            left = limit if since is None else max(since, self._taken_at) + limit - clock()
+            if left > 0:
+                await asyncio.sleep(left)
+                continue
+            async with self._changing:
+                if model is self._model and model is not None and model.idle_since == since:
+                    await model.close()
+                    self._freed()
+            return
+
     async def close(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
         async with self._changing:
             if self._model is not None:
                 await self._model.close()

@@ -164,7 +164,9 @@ def newest(connection: sqlite3.Connection, conversation_id: int, count: int) -> 
         """,
         (conversation(connection, conversation_id).head_id, count),
     )
-    ids = dict.fromkeys(message_id for (message_id,) in found)  # once each: damaged links may lead in a circle
+    ids = dict.fromkeys(
+        message_id for (message_id,) in found
+    )  # once each: damaged links may lead in a circle
     return [message(connection, message_id) for message_id in ids]
 
 

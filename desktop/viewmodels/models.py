@@ -162,6 +162,18 @@ class ModelsViewModel(QObject):
         """A setting that needs the model loaded anew was changed: do it once the person stops changing it."""
         self._reload_later.start()
 
+    def idle_limit_changed(self) -> None:
+        """The time after which an idle model leaves memory was changed: it counts from now on."""
+        self._bridge.submit(self._reconsider())
+
+    async def _reconsider(self) -> None:
+        self._shelf.reconsider()
+
+    def freed(self) -> None:
+        """The model has left memory because nothing was asked of it. The next question loads it again."""
+        self._placement = None
+        self.changed.emit()
+
     def load(self) -> None:
         """Load the chosen model in the background. Does nothing when it is loaded."""
         path = self.current_path

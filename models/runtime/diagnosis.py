@@ -32,6 +32,7 @@ _NO_MEMORY = (
     "insufficient memory",
     "failed to reserve",
 )
+_OPTIONS = ("requires flash_attn", "requires Flash Attention", "V cache quantization")
 _NO_FILE = ("failed to open", "failed to load GGUF split", "mmap failed", "read error")
 
 
@@ -47,6 +48,8 @@ def load_fault(lines: Sequence[str], architecture: str, cancelled: bool) -> Runt
         return RuntimeFault(Fault.UNSUPPORTED_ARCHITECTURE, detail, {"architecture": architecture[:60]})
     if any(part in text for part in _NO_MEMORY):
         return RuntimeFault(Fault.NOT_ENOUGH_MEMORY, detail)
+    if any(part in text for part in _OPTIONS):
+        return RuntimeFault(Fault.OPTIONS_DO_NOT_FIT, detail)
     if any(part in text for part in _NO_FILE):
         return RuntimeFault(Fault.FILE_UNREADABLE, detail)
     return RuntimeFault(Fault.DAMAGED, detail)

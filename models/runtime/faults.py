@@ -28,6 +28,7 @@ class Fault(StrEnum):
     TEMPLATE_BROKEN = "template_broken"
     TEMPLATE_ENDLESS = "template_endless"
     NOT_ENOUGH_MEMORY = "not_enough_memory"
+    OPTIONS_DO_NOT_FIT = "options_do_not_fit"
     PROMPT_TOO_LONG = "prompt_too_long"
     LOAD_STALLED = "load_stalled"
     LOAD_CANCELLED = "load_cancelled"

@@ -17,7 +17,7 @@ from operator import itemgetter
 from models.runtime.context import keep_newest, room_for_prompt
 from models.runtime.faults import Fault, RuntimeFault, StopReason
 from models.runtime.formats import Format, Span
-from models.runtime.llama import BATCH_TOKENS, Context, Decoded, Interrupt, Sampler, Vocabulary
+from models.runtime.llama import Context, Decoded, Interrupt, Sampler, Vocabulary
 from models.runtime.prompt import Prompt, PromptBuilder
 from models.runtime.protocol import Completed, Generate, Piece, PromptProgress, Report, Stage
 
@@ -101,10 +101,11 @@ class Generator:
         """Evaluate the rest of the prompt, in batches. False when it was interrupted."""
         total = len(prompt)
         self._send(PromptProgress(reused, total, reused))
-        for start in range(reused, total, BATCH_TOKENS):
+        size = self._context.batch_tokens
+        for start in range(reused, total, size):
             if self._interrupt.is_set:
                 return False
-            batch = prompt[start : start + BATCH_TOKENS]
+            batch = prompt[start : start + size]
             result = self._context.decode(batch)
             if result is not Decoded.DONE:
                 self._agree_with_cache()

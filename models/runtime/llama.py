@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from models.runtime.values import Sampling
+from models.runtime.values import CacheType, LoadOptions, Sampling
 
 # Otherwise an assertion in ggml starts a debugger, and a variable of the environment can name a library to
 # load.
@@ -41,7 +41,18 @@ from llama_cpp import llama_cpp as C
 from llama_cpp._ctypes_extensions import load_shared_library
 
 BATCH_TOKENS = 512
-"""Tokens evaluated at once. More were not faster on a CPU, and a GPU can be stopped only in between."""
+"""Tokens evaluated at once, unless chosen. More were not faster on a CPU, and a GPU can be stopped only in between."""
+
+_CACHE_TYPES = {
+    CacheType.F16: C.GGML_TYPE_F16,
+    CacheType.Q8_0: C.GGML_TYPE_Q8_0,
+    CacheType.Q4_0: C.GGML_TYPE_Q4_0,
+}
+_FLASH_ATTENTION = {
+    None: C.LLAMA_FLASH_ATTN_TYPE_AUTO,
+    True: C.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+    False: C.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+}
 
 _PENALTY_WINDOW = 64
 _LOG_LINES = 60
@@ -247,13 +258,17 @@ class Vocabulary:
 class Model:
     """The weights."""
 
-    def __init__(self, path: str, gpu_layers: int, on_progress: Callable[[float], bool]) -> None:
+    def __init__(
+        self, path: str, options: LoadOptions, gpu_layers: int, on_progress: Callable[[float], bool]
+    ) -> None:
         """Load a file, all of its layers on the GPU if `gpu_layers` is -1. Raises `LoadRefused`.
 
         `on_progress` gets 0..1; when it returns False the load stops.
         """
         parameters = C.llama_model_default_params()
         parameters.n_gpu_layers = gpu_layers
+        parameters.use_mmap = options.map_file
+        parameters.use_mlock = options.lock_memory
         callback = C.llama_progress_callback(lambda fraction, _: on_progress(fraction))
         parameters.progress_callback = callback
         self._pointer = C.llama_model_load_from_file(os.fsencode(path), parameters)
@@ -274,15 +289,21 @@ class Model:
         encodes = C.llama_model_has_encoder(self._pointer)
         return not encodes and not C.llama_model_is_diffusion(self._pointer)
 
-    def new_context(self, tokens: int, threads: int, prompt_threads: int, interrupt: Interrupt) -> Context:
-        """Raises `LoadRefused`. The context must be closed before the model."""
+    def new_context(
+        self, tokens: int, options: LoadOptions, threads: int, prompt_threads: int, interrupt: Interrupt
+    ) -> Context:
+        """A context for `tokens`, which is what `options` came to. Raises `LoadRefused`.
+
+        The context must be closed before the model.
+        """
         parameters = C.llama_context_default_params()
         parameters.n_ctx = tokens
-        parameters.n_batch = parameters.n_ubatch = min(BATCH_TOKENS, tokens)
+        parameters.n_batch = parameters.n_ubatch = min(options.batch_tokens or BATCH_TOKENS, tokens)
         parameters.n_outputs_max = 1  # one row of logits instead of 512: 77 MB less with a usual vocabulary
         parameters.n_threads = threads
         parameters.n_threads_batch = prompt_threads
-        parameters.flash_attn_type = C.LLAMA_FLASH_ATTN_TYPE_AUTO
+        parameters.flash_attn_type = _FLASH_ATTENTION[options.flash_attention]
+        parameters.type_k = parameters.type_v = _CACHE_TYPES[options.cache_type]
         # The whole cache for layers with a sliding window too: a smaller one cannot be cut back to an earlier
         # place.
         parameters.swa_full = True
@@ -308,9 +329,10 @@ class Context:
         self._one = (C.llama_token * 1)()
         self._one_batch = C.llama_batch_get_one(self._one, 1)
         self.tokens: int = C.llama_n_ctx(pointer)
+        self.batch_tokens: int = C.llama_n_batch(pointer)
 
     def decode(self, tokens: Sequence[int]) -> Decoded:
-        """Evaluate at most BATCH_TOKENS tokens, after those already in the cache.
+        """Evaluate at most `batch_tokens` tokens, after those already in the cache.
 
         When it is not DONE, ask `end` which tokens are in the cache.
         """

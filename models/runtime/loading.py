@@ -88,7 +88,7 @@ class Loader:
         choices = layers_to_try(options.gpu_layers, len(layer_tensors(header)), self._gpus)
         for on_gpu in choices:
             try:
-                return *self._try(path, header, fit, threads, on_gpu), on_gpu
+                return *self._try(path, header, options, fit, threads, on_gpu), on_gpu
             except RuntimeFault as fault:
                 only_memory = fault.fault is Fault.NOT_ENOUGH_MEMORY
                 if on_gpu == choices[-1] or not only_memory:
@@ -96,18 +96,18 @@ class Loader:
         raise AssertionError("the last choice returns or raises")
 
     def _try(
-        self, path: str, header: Header, fit: Fit, threads: Threads, on_gpu: int
+        self, path: str, header: Header, options: LoadOptions, fit: Fit, threads: Threads, on_gpu: int
     ) -> tuple[llama.Model, llama.Context]:
         self._log.lines.clear()
         gpu_seconds = _GPU_START_SECONDS if on_gpu else 0.0
         self._send(Stage("vocabulary", header.vocabulary / _VOCABULARY_TOKENS_PER_SECOND + gpu_seconds))
         with ExitStack() as undo:
             try:
-                model = self._read_weights(path, header, on_gpu)
+                model = self._read_weights(path, header, options, on_gpu)
                 undo.callback(model.close)
                 self._send(Stage("context", fit.need_bytes / _BYTES_PER_SECOND + gpu_seconds))
                 context = model.new_context(
-                    fit.context_tokens, threads.generation, threads.prompt, self._interrupt
+                    fit.context_tokens, options, threads.generation, threads.prompt, self._interrupt
                 )
                 undo.callback(context.close)
             except llama.LoadRefused:
@@ -116,7 +116,7 @@ class Loader:
             undo.pop_all()
             return model, context
 
-    def _read_weights(self, path: str, header: Header, on_gpu: int) -> llama.Model:
+    def _read_weights(self, path: str, header: Header, options: LoadOptions, on_gpu: int) -> llama.Model:
         meter = _Meter(header.weight_bytes, self._send)
         self._log.on_line = meter.read_log
 
@@ -126,7 +126,7 @@ class Loader:
 
         try:
             with meter.watching():
-                return llama.Model(path, on_gpu, on_progress)
+                return llama.Model(path, options, on_gpu, on_progress)
         finally:
             self._log.on_line = None
 

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class CacheType(StrEnum):
+    """How exactly the KV cache keeps its numbers: ggml's types, from two bytes a number to about half a byte."""
+
+    F16 = "f16"
+    Q8_0 = "q8_0"
+    Q4_0 = "q4_0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +28,20 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """None means automatic. `context_tokens` automatic: what the model was trained for, at most 8,192."""
+    """None means automatic. `context_tokens` automatic: what the model was trained for, at most 8,192.
+
+    `batch_tokens`: how many tokens of a prompt are evaluated at once. `map_file` False reads the weights into memory
+    of their own instead of mapping the file; `lock_memory` keeps the system from moving them out.
+    """
 
     context_tokens: int | None = None
     threads: int | None = None
     gpu_layers: int | None = None
+    cache_type: CacheType = CacheType.F16
+    flash_attention: bool | None = None
+    batch_tokens: int | None = None
+    map_file: bool = True
+    lock_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ def alcove(home: Path, *arguments: str, stdin: str = "", **environ: str) -> subp
         env={"PATH": os.environ["PATH"], "HOME": str(home), "ALCOVE_HOME": str(home / "alcove"), **environ},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
     )
 
 
@@ -113,7 +113,17 @@ def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "ALCOVE_HOME": str(tmp_path / "alcove")},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
     )
     assert len(done.stdout) == 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.timeout(300)
+def test_bench_tells_how_fast_a_model_is_and_what_it_takes(tmp_path: Path) -> None:
+    done = alcove(tmp_path, "bench", "--json")
+    (speed,) = json.loads(done.stdout)
+    assert speed["device"] == "CPU"
+    assert speed["prompt_rate"] > speed["generation_rate"] > 0
+    assert speed["memory_bytes"] > 100_000_000  # at least its weights
+    assert speed["prompt_tokens"] > 256

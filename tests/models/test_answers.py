@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from support.gguf_files import write_model, write_recurrent_model
-from support.workers import GREEDY, Answer, ask, engine_with
+from support.workers import GREEDY, Answer, ask, engine_with, starter
 
 from models.runtime.engine import Engine
 from models.runtime.faults import Fault, RuntimeFault, StopReason
 from models.runtime.protocol import Completed, Piece, PromptProgress
-from models.runtime.values import Sampling, Turn
+from models.runtime.values import CacheType, LoadOptions, Sampling, Turn
 
 LONG = "The sea is wide and deep, and nobody knows all of it. " * 30
 """1,620 characters: more than three batches for the tiny model."""
@@ -236,3 +236,35 @@ def test_a_model_that_cannot_go_back_reads_again_what_was_edited_or_stopped(tmp_
             assert (await ask(engine, turns, max_tokens=8)).text == edited.text
 
     asyncio.run(talk())
+
+
+OPTIONS = {
+    "a cache of 8 bits": LoadOptions(cache_type=CacheType.Q8_0),
+    "a cache of 4 bits": LoadOptions(cache_type=CacheType.Q4_0),
+    "no flash attention": LoadOptions(flash_attention=False),
+    "flash attention": LoadOptions(flash_attention=True),
+    "small batches": LoadOptions(batch_tokens=32),
+    "large batches": LoadOptions(batch_tokens=2048),
+    "memory of its own": LoadOptions(map_file=False),
+    "memory that stays": LoadOptions(lock_memory=True),
+}
+
+
+@pytest.mark.parametrize("kind", OPTIONS)
+def test_a_model_loaded_in_another_way_answers_too(kind: str) -> None:
+    async def talk() -> str:
+        async with engine_with(starter(), OPTIONS[kind]) as engine:
+            return (await ask(engine, "What is the capital of France?" + " Please." * 60, max_tokens=12)).text
+
+    assert len(asyncio.run(talk())) > 3
+
+
+def test_a_less_precise_cache_needs_flash_attention_and_says_so() -> None:
+    async def talk() -> None:
+        options = LoadOptions(cache_type=CacheType.Q8_0, flash_attention=False)
+        async with engine_with(starter(), options):
+            raise AssertionError("it loaded")
+
+    with pytest.raises(RuntimeFault) as caught:
+        asyncio.run(talk())
+    assert caught.value.fault is Fault.OPTIONS_DO_NOT_FIT

@@ -11,7 +11,7 @@ from support.workers import starter
 from models.fit import cache_bytes_per_token, choose_fit
 from models.gguf import Header, read_header
 from models.runtime.faults import Fault, RuntimeFault
-from models.runtime.values import LoadOptions
+from models.runtime.values import CacheType, LoadOptions
 
 AUTOMATIC = LoadOptions()
 PLENTY = 1 << 40
@@ -63,3 +63,15 @@ def test_not_enough_memory_comes_with_the_figures(header: Header) -> None:
 def test_absurd_numbers_in_the_metadata_do_not_make_an_absurd_need(tmp_path: Path, number: str) -> None:
     path = write_model(tmp_path / "absurd.gguf", numbers={number: 4000})
     assert choose_fit(read_header(str(path)), AUTOMATIC, PLENTY).need_bytes < 200 << 20
+
+
+@pytest.mark.parametrize(
+    ("cache_type", "bytes_per_number"), [("f16", 2.0), ("q8_0", 1.0625), ("q4_0", 0.5625)]
+)
+def test_a_less_precise_cache_takes_less_memory(
+    header: Header, cache_type: str, bytes_per_number: float
+) -> None:
+    full = choose_fit(header, LoadOptions(), PLENTY)
+    chosen = choose_fit(header, LoadOptions(cache_type=CacheType(cache_type)), PLENTY)
+    assert chosen.cache_bytes == full.cache_bytes * bytes_per_number / 2
+    assert full.need_bytes - chosen.need_bytes == full.cache_bytes - chosen.cache_bytes

@@ -51,6 +51,7 @@ class EchoModel:
         self.card: ModelCard | None = None
         self.placement: Placement | None = None
         self.name = "Echo"
+        self.idle_since: float | None = None
         self._echo = echo
 
     async def load(self) -> AsyncGenerator[LoadProgress | ModelReady, None]:

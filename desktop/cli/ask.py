@@ -1,0 +1,146 @@
+"""`alcove ask`: one question, its answer streamed to standard output."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import aclosing
+from dataclasses import asdict, replace
+
+from desktop.chat.session import Session
+from desktop.chat.turns import Ask, Ended, NotStored, SessionEvent
+from desktop.cli.terminal import failed, print_json, safe
+from desktop.i18n import tr
+from desktop.known_models import current_model
+from desktop.local_models import make_model
+from desktop.paths import Paths
+from desktop.settings import Settings
+from desktop.store.faults import StoreFault, StoreFaultKind
+from desktop.store.records import Status
+from desktop.store.store import Store
+from desktop.words import model_fault, store_fault
+from models.runtime.faults import Fault
+from models.runtime.values import Turn
+from providers.base import ChatRequest, Provider
+from providers.errors import ProviderError
+from providers.events import Finished, LoadProgress, ReasoningDelta, TextDelta, Usage
+
+
+class _Printer:
+    """Writes an answer as it comes, and remembers it for `--json`."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._shown = -1
+        self.text: list[str] = []
+        self.reasoning: list[str] = []
+        self.usage = Usage()
+        self.finished: Finished | None = None
+        self.failure: ProviderError | None = None
+
+    def take(self, event: SessionEvent) -> None:
+        match event:
+            case TextDelta(text):
+                self.text.append(text)
+                if not self._as_json:
+                    print(safe(text), end="", flush=True)
+            case ReasoningDelta(text):
+                self.reasoning.append(text)
+            case LoadProgress(fraction):
+                self._progress(round(fraction * 100))
+            case Usage():
+                self.usage = event
+            case Finished():
+                self.finished = event
+            case Ended(answer, _) if answer.status is Status.FAILED:
+                self.failure = ProviderError(
+                    Fault(answer.fault), answer.fault_detail, dict(answer.fault_facts)
+                )
+            case NotStored(fault):
+                print(store_fault(fault).text, file=sys.stderr)
+            case _:
+                pass
+
+    def _progress(self, percent: int) -> None:
+        if sys.stderr.isatty() and percent > self._shown:
+            self._shown = percent
+            end = "\r" if percent < 100 else "\r\033[K"
+            print(
+                tr("Loading the model · {percent} %", percent=percent), end=end, file=sys.stderr, flush=True
+            )
+
+    def close(self, model: str) -> None:
+        """The end of the output: a line break, or the JSON object."""
+        if not self._as_json:
+            print()
+            if self.finished is not None and self.finished.omitted_turns:
+                print(
+                    tr("(The question was longer than the context; its oldest part was not used.)"),
+                    file=sys.stderr,
+                )
+            return
+        stop = self.finished.reason.value if self.finished else ""
+        answer = {
+            "model": model,
+            "answer": "".join(self.text),
+            "reasoning": "".join(self.reasoning),
+            "stop": stop,
+            "usage": asdict(self.usage),
+        }
+        print_json(answer)
+
+
+async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> int:
+    """Exit status 0 done, 1 failed, 2 no question."""
+    question = sys.stdin.read() if chosen.question == "-" else chosen.question
+    if not question.strip():
+        return failed(tr("There is no question."), code=2)
+    path = chosen.model or current_model(settings)
+    if path is None:
+        return failed(tr("The starter model is missing. Name a model file with --model."))
+    sampling = settings.sampling()
+    asked = Ask(
+        system_prompt=settings.get("chat.system_prompt") if chosen.system is None else chosen.system,
+        sampling=sampling if chosen.seed is None else replace(sampling, seed=chosen.seed),
+        max_tokens=chosen.max_tokens or settings.get("sampling.max_tokens"),
+        text=question,
+    )
+    model = make_model(path.expanduser().absolute(), settings.load_options())
+    printer = _Printer(chosen.json)
+    try:
+        if chosen.save:
+            await _answer_and_save(asked, model, paths, printer)
+        else:
+            await _answer(asked, model, printer)
+    except ProviderError as error:
+        return failed(model_fault(error.kind, error.detail, error.facts, str(path)).text)
+    except StoreFault as fault:
+        return failed(store_fault(fault).text)
+    finally:
+        await model.close()
+    printer.close(model.name)
+    return 0
+
+
+async def _answer(ask: Ask, model: Provider, printer: _Printer) -> None:
+    """Nothing is stored: a question in a pipe is not a conversation."""
+    turns = [Turn("user", ask.text)]
+    if ask.system_prompt.strip():
+        turns.insert(0, Turn("system", ask.system_prompt.strip()))
+    async with aclosing(model.stream(ChatRequest(tuple(turns), ask.sampling, ask.max_tokens))) as events:
+        async for event in events:
+            printer.take(event)
+
+
+async def _answer_and_save(ask: Ask, model: Provider, paths: Paths, printer: _Printer) -> None:
+    store = Store(paths.database)
+    await store.open()
+    try:
+        session = Session(store)
+        await session.run_turn(ask, model, printer.take)
+        if not await session.store_what_is_left():
+            raise StoreFault(StoreFaultKind.DISK_FULL, paths.database)
+    finally:
+        await store.close()
+    if printer.failure is not None:
+        raise printer.failure
