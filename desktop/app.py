@@ -132,12 +132,17 @@ class Parts:
 
     def _make_shelf(self) -> Shelf:
         from desktop.chat.shelf import Shelf
+        from desktop.kept_states import KeptStateFiles
         from desktop.local_models import make_model
+
+        kept = KeptStateFiles(
+            self._paths.kept_states, lambda: int(self._settings.get("model.kept_gigabytes") * 1e9)
+        )
 
         def freed() -> None:
             self.bridge.deliver(self.models.freed)
 
-        return Shelf(make_model, self._idle_seconds, freed)
+        return Shelf(partial(make_model, kept=kept), self._idle_seconds, freed)
 
     def _idle_seconds(self) -> float | None:
         minutes: int | None = self._settings.get("model.idle_minutes")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from desktop.chat.shelf import Loadable
+from desktop.kept_states import KeptStateFiles
 from desktop.processes.child import ChildProcess, spawn
 from desktop.processes.roles import Role
 from models.runtime.engine import Engine
@@ -15,10 +17,21 @@ from providers.errors import ProviderError
 from providers.local import LocalModel
 
 
-def make_model(path: Path, options: LoadOptions) -> Loadable:
-    """A model that loads with its first answer, or before when asked to."""
+def make_model(path: Path, options: LoadOptions, kept: KeptStateFiles | None = None) -> Loadable:
+    """A model that loads with its first answer, or before when asked to. What it has read is in `kept` afterwards."""
     name = NAME if path == starter_path() else ""
-    return LocalModel(Engine(spawn_worker), path, options, name)
+    if kept is None:
+        return LocalModel(Engine(spawn_worker), path, options, name)
+
+    async def spawn_with_files() -> ChildProcess:
+        files = kept.open(path)
+        try:
+            return await spawn(Role.WORKER, files=files)
+        finally:
+            for descriptor in files:
+                os.close(descriptor)
+
+    return LocalModel(Engine(spawn_with_files, kept.slot_bytes), path, options, name)
 
 
 async def inspect_model(path: Path) -> ModelCard:

@@ -24,6 +24,11 @@ class Paths:
         return self.home / "settings.json"
 
     @property
+    def kept_states(self) -> Path:
+        """What models have read of recent conversations."""
+        return self.home / "kept-states"
+
+    @property
     def log(self) -> Path:
         return self.home / "alcove.log"
 

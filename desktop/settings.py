@@ -247,6 +247,18 @@ SETTINGS: tuple[Setting, ...] = (
         automatic="512",
     ),
     Setting(
+        "model.kept_gigabytes",
+        2.0,
+        Kind.NUMBER,
+        "Speed and memory",
+        "Keep what was read",
+        "Gigabytes on this disk for what models have read of recent conversations. Coming back to a long one is then "
+        "fast. 0 keeps nothing.",
+        0,
+        1000,
+        0.5,
+    ),
+    Setting(
         "model.map_file",
         True,
         Kind.SWITCH,

@@ -28,21 +28,29 @@ _STDERR_PATIENCE = 1.0  # seconds for the last words of a child that has exited;
 
 
 async def spawn(
-    role: Role, *, network: Network | None = None, environ: Mapping[str, str] | None = None
+    role: Role,
+    *,
+    network: Network | None = None,
+    environ: Mapping[str, str] | None = None,
+    files: Sequence[int] = (),
 ) -> ChildProcess:
     """Start this programme again in another role. It locks itself before it does anything else.
 
     `network`: None for the role's own policy, or the weaker one it may have (ValueError for any other).
+    `files`: descriptors that the child gets under the same numbers (not on Windows): what its lock would not let it
+    open. They stay open here too.
     `environ`: where the child's few variables are taken from; None for this process's own.
     Raises OSError when no process can be started. The child's current folder is the root folder, where no
     module or library can be put in its way: paths sent to it must be absolute.
     """
     allowed_network(role, network)
     interpreter = [sys.executable, "-X", "utf8", "-P", "-m", "desktop"]
-    return await launch([*interpreter, *command_line(role, network)], environ)
+    return await launch([*interpreter, *command_line(role, network)], environ, files)
 
 
-async def launch(command: Sequence[str], environ: Mapping[str, str] | None = None) -> ChildProcess:
+async def launch(
+    command: Sequence[str], environ: Mapping[str, str] | None = None, files: Sequence[int] = ()
+) -> ChildProcess:
     """Start any program that speaks the protocol, as `spawn` does. The child belongs to the running loop."""
     loop = asyncio.get_running_loop()
     _, protocol = await loop.subprocess_exec(
@@ -53,7 +61,9 @@ async def launch(command: Sequence[str], environ: Mapping[str, str] | None = Non
         # Ctrl+C in a terminal is for the parent, which ends its children in good order.
         start_new_session=True,
         creationflags=_creation_flags(),
+        pass_fds=tuple(files),
     )
+    protocol.files = tuple(files)
     return protocol
 
 
@@ -78,6 +88,8 @@ class ChildProcess(asyncio.SubprocessProtocol):
         self._exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._stderr = bytearray()
         self._stderr_ended = asyncio.Event()
+        self.files: Sequence[int] = ()
+        """Descriptors it was given besides its pipes."""
         self._complaint = ""  # why the parent ended it, if the parent did
 
     # What the rest of Alcove calls.

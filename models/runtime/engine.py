@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from dataclasses import replace
 
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.link import Spawn
@@ -22,6 +23,7 @@ from models.runtime.protocol import (
     Load,
     Loaded,
     LoadProgress,
+    Park,
     Piece,
     PromptProgress,
 )
@@ -33,6 +35,9 @@ AnswerReport = LoadReport | PromptProgress | Piece | Completed
 
 _AUTOMATIC = LoadOptions()
 _USUAL = Sampling()
+_PARK_SECONDS = 4.0
+"""How long a worker may take to write what it has read before it is ended all the same."""
+
 _SETTLE_SECONDS = 5.0
 """How long a worker may take to become idle after a cancel. On a CPU that is milliseconds, on a GPU a batch."""
 
@@ -40,8 +45,10 @@ _SETTLE_SECONDS = 5.0
 class Engine:
     """One model, loaded when it is needed. All methods belong to one event loop."""
 
-    def __init__(self, spawn: Spawn) -> None:
+    def __init__(self, spawn: Spawn, state_bytes: int = 0) -> None:
+        """`spawn` may hand files to the worker in which it keeps what it has read, each up to `state_bytes`."""
         self._spawn = spawn
+        self._state_bytes = state_bytes
         self._wanted: Load | None = None
         self._worker: WatchedWorker | None = None
         self._loaded: Loaded | None = None
@@ -119,8 +126,21 @@ class Engine:
                 await self._stop(worker)
 
     async def close(self) -> None:
-        """Free the model: its worker ends. A later call of `generate` loads it again."""
+        """Free the model: its worker keeps what it has read, if it has files for that, and ends.
+
+        A later call of `generate` loads it again.
+        """
+        await self._park()
         await self._drop()
+
+    async def _park(self) -> None:
+        worker = self._worker
+        if worker is None or self._loaded is None or not worker.alive or worker.busy or not worker.files:
+            return
+        worker.send(Park())
+        with suppress(TimeoutError, RuntimeFault):  # then it is read again next time
+            async with asyncio.timeout(_PARK_SECONDS):
+                await worker.receive()
 
     async def _loading(self) -> AsyncGenerator[LoadReport]:
         """Have a living worker with the wanted model."""
@@ -131,7 +151,8 @@ class Engine:
         await self._drop()
         worker = self._worker = await WatchedWorker.start(self._spawn)
         try:
-            worker.send(self._wanted)
+            files = tuple(worker.files)
+            worker.send(replace(self._wanted, state_files=files, state_bytes=self._state_bytes))
             while self._loaded is None:
                 report = await worker.receive()
                 if not isinstance(report, LoadProgress | Loaded):

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import groupby, takewhile
+from itertools import groupby
 from operator import itemgetter
 
 from models.runtime.context import keep_newest, room_for_prompt
@@ -20,6 +20,7 @@ from models.runtime.formats import Format, Span
 from models.runtime.llama import Context, Decoded, Interrupt, Sampler, Vocabulary
 from models.runtime.prompt import Prompt, PromptBuilder
 from models.runtime.protocol import Completed, Generate, Piece, PromptProgress, Report, Stage
+from models.runtime.states import KeptStates, shared_length
 
 _PACE_SECONDS = 0.015
 """How often pieces are sent at most. The window draws every 50 ms."""
@@ -36,6 +37,7 @@ class Generator:
         form: Format,
         interrupt: Interrupt,
         send: Callable[[Report], None],
+        states: KeptStates,
     ) -> None:
         self.tokens: list[int] = []
         self._context = context
@@ -44,6 +46,8 @@ class Generator:
         self._interrupt = interrupt
         self._send = send
         self._pieces = _Pieces(vocabulary, form)
+        self._states = states
+        builder.know(states.known())
 
     def answer(self, request: Generate) -> Completed:
         """Answer one request, sending its pieces as they come.
@@ -81,14 +85,23 @@ class Generator:
         self._send(Stage("answer"))
         return self._write_answer(prompt, request, completed, started)
 
+    def park(self) -> None:
+        """Keep what is in the cache, before this process ends or the cache is needed for something else."""
+        self._states.keep(self.tokens, self._builder.newest, self._context)
+
     def _reuse(self, prompt: list[int]) -> int:
         """Cut the cache back to what it shares with the prompt. Returns how many tokens that is.
 
-        At least the prompt's last token is evaluated again: its logits are the beginning of the answer.
+        Another conversation's cache comes back from where it was kept, and this one's goes there. At least the
+        prompt's last token is evaluated again: its logits are the beginning of the answer.
         """
-        shared = sum(
-            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self.tokens, prompt, strict=False))
-        )
+        shared = shared_length(self.tokens, prompt)
+        if shared < len(self.tokens) // 2:
+            self.park()
+        slot = self._states.better_than(shared, prompt)
+        if slot is not None:
+            self.tokens = self._states.restore(slot, self._context)
+            shared = shared_length(self.tokens, prompt)
         shared = min(shared, len(prompt) - 1)
         if shared < len(self.tokens):
             if shared == 0 or not self._context.cut(shared):

@@ -6,7 +6,7 @@ them, so `models` imports nothing from the layers above it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 Record = Mapping[str, object]
@@ -18,6 +18,10 @@ class ParentSide(Protocol):
 
     @property
     def pid(self) -> int: ...
+
+    @property
+    def files(self) -> Sequence[int]:
+        """Descriptors of files that were opened for it and handed over at its start."""
 
     def send(self, record: Record) -> None:
         """Queue one record for the child. Never blocks; silently does nothing once the child has gone."""

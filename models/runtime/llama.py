@@ -365,6 +365,29 @@ class Context:
     def clear(self) -> None:
         C.llama_memory_clear(self._memory, False)
 
+    @property
+    def state_bytes(self) -> int:
+        """What `read_state` would take."""
+        return int(C.llama_state_seq_get_size(self._pointer, 0))
+
+    def read_state(self) -> bytearray:
+        """The cache as llama.cpp writes it down."""
+        state = bytearray(self.state_bytes)
+        array = (ctypes.c_uint8 * len(state)).from_buffer(state)
+        written = C.llama_state_seq_get_data(self._pointer, array, len(state), 0)
+        del array  # else the bytearray could not be cut
+        del state[written:]
+        return state
+
+    def write_state(self, state: bytearray) -> bool:
+        """Replace the cache with one that was read before. False when llama.cpp refuses it; then it is empty."""
+        self.clear()
+        array = (ctypes.c_uint8 * len(state)).from_buffer(state)
+        if C.llama_state_seq_set_data(self._pointer, array, len(state), 0) == len(state):
+            return True
+        self.clear()
+        return False
+
     def logits_are_numbers(self) -> bool:
         """Whether the newest row of logits holds numbers only: damaged weights give NaN."""
         row = C.llama_get_logits_ith(self._pointer, -1)

@@ -6,6 +6,8 @@ a damaged file may make llama.cpp abort, a template may never end, a disk may st
 
 from __future__ import annotations
 
+import hashlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +26,7 @@ from models.runtime.generation import Generator
 from models.runtime.placement import layers_to_try, reason_for
 from models.runtime.prompt import Guard, PromptBuilder
 from models.runtime.protocol import Load, Loaded, LoadProgress, Report, Stage
+from models.runtime.states import KeptStates
 from models.runtime.template import ChatTemplate
 from models.runtime.values import LoadOptions, ModelCard, Placement, Turn
 
@@ -65,7 +68,7 @@ class Loader:
         fit = choose_fit(header, command.options, free)
         threads = choose_threads(machine, command.options.threads)
         model, context, on_gpu = self._place(command.path, header, command.options, fit, threads)
-        generator = self._generator(model, context)
+        generator = self._generator(model, context, _states(command))
         placement = Placement(
             device=self._gpus[0].description if on_gpu else "CPU",
             on_gpu=on_gpu > 0,
@@ -142,7 +145,7 @@ class Loader:
             raise RuntimeFault(Fault.DAMAGED, "the model computes no numbers")
         context.clear()
 
-    def _generator(self, model: llama.Model, context: llama.Context) -> Generator:
+    def _generator(self, model: llama.Model, context: llama.Context, states: KeptStates) -> Generator:
         vocabulary = model.vocabulary
         if not model.writes_one_token_after_another:
             raise RuntimeFault(Fault.NOT_A_CHAT_MODEL)
@@ -160,7 +163,15 @@ class Loader:
         guard = Guard([*control, *(text for text in added if _is_a_marker(text, template.source))])
         builder = PromptBuilder(template, vocabulary, guard, bos, lambda name: self._send(Stage(name)))
         form = format_of(template.source, _stop_text(end.strip(), vocabulary))
-        return Generator(context, vocabulary, builder, form, self._interrupt, self._send)
+        return Generator(context, vocabulary, builder, form, self._interrupt, self._send, states)
+
+
+def _states(command: Load) -> KeptStates:
+    """The kept states of exactly this file, cache and llama.cpp: anything else would be read as nonsense."""
+    status = os.stat(command.path)
+    kind = (command.path, status.st_size, status.st_mtime_ns, command.options.cache_type, llama.version())
+    key = hashlib.sha256(repr(kind).encode("utf-8", "surrogatepass")).hexdigest()
+    return KeptStates(command.state_files, key, command.state_bytes)
 
 
 def _is_a_marker(text: str, template: str) -> bool:

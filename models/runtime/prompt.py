@@ -22,6 +22,7 @@ _MARK = re.compile("\ufdee([\ufdd0-\ufddf]{5})\ufdef")
 _DIGITS, _FIRST_DIGIT = 5, 0xFDD0
 
 _COUNTED_TEXTS = 1 << 14
+_MOST_KEPT = 16  # prompts of other conversations
 
 
 class Tokenizer(Protocol):
@@ -79,7 +80,7 @@ class Guard:
 class PromptBuilder:
     """Builds the prompts of one model.
 
-    It remembers the newest prompt with its answer: a model may spell its answer with other tokens than the
+    It remembers prompts with their answers, the newest first: a model may spell its answer with other tokens than the
     tokenizer would, and only the same tokens are found again in the KV cache.
     """
 
@@ -97,7 +98,8 @@ class PromptBuilder:
         self._guard = guard
         self._bos = bos
         self._enter_stage = enter_stage
-        self._known: list[Prompt] = []
+        self.newest: list[Prompt] = []
+        self._kept: list[Prompt] = []
         self._prefixed = _prefixes_space(tokenizer)
         self.count = functools.lru_cache(_COUNTED_TEXTS)(self._count)
 
@@ -107,7 +109,7 @@ class PromptBuilder:
         self._enter_stage("template")
         text = self._template.render(hidden)
         self._enter_stage("prompt")
-        for known in self._known:
+        for known in (*self.newest, *self._kept):
             if text.startswith(known.text):
                 return Prompt(text, known.tokens + self._tokenize(text[len(known.text) :], continues=True))
         tokens = self._tokenize(text, continues=False)
@@ -120,9 +122,17 @@ class PromptBuilder:
 
         `answer` is None when the model wrote more than a later prompt will show of it (its reasoning).
         """
-        self._known = [prompt]
+        self._kept = [
+            known for known in (*self.newest, *self._kept) if not prompt.text.startswith(known.text)
+        ]
+        del self._kept[_MOST_KEPT:]
+        self.newest = [prompt]
         if answer is not None:
-            self._known.insert(0, Prompt(prompt.text + self._guard.hide(answer), tokens))
+            self.newest.insert(0, Prompt(prompt.text + self._guard.hide(answer), tokens))
+
+    def know(self, prompts: Sequence[Prompt]) -> None:
+        """Prompts with their answers from before: of other conversations, or of an earlier process."""
+        self._kept = sorted(prompts, key=lambda prompt: len(prompt.text), reverse=True)
 
     def _count(self, text: str) -> int:
         return len(self._tokenizer.tokenize(text, False))

@@ -30,8 +30,13 @@ class Inspect:
 
 @dataclass(frozen=True, slots=True)
 class Load:
+    """`state_files`: descriptors of files for what the model has read, which the parent opened for this process;
+    `state_bytes`: what each may hold."""
+
     path: str
     options: LoadOptions
+    state_files: tuple[int, ...] = ()
+    state_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,11 @@ class Generate:
     turns: tuple[Turn, ...]
     sampling: Sampling
     max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Keep what the model has read, as far as there are files for it, and answer `Parked`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +134,21 @@ class Completed:
 
 
 @dataclass(frozen=True, slots=True)
+class Parked:
+    """What the model has read is kept, or there is nothing to keep."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     fault: Fault
     detail: str = ""
     facts: dict[str, int | str] = field(default_factory=dict)
 
 
-Command = Inspect | Load | Generate | Cancel
-Report = Ready | Inspected | Stage | LoadProgress | Loaded | PromptProgress | Piece | Completed | Failed
+Command = Inspect | Load | Generate | Park | Cancel
+Report = (
+    Ready | Inspected | Stage | LoadProgress | Loaded | PromptProgress | Piece | Completed | Parked | Failed
+)
 
 
 # ---- messages and records

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.runtime.faults import Fault, RuntimeFault
@@ -18,6 +19,8 @@ from models.runtime.protocol import (
     Generate,
     Inspected,
     Loaded,
+    Park,
+    Parked,
     ProtocolError,
     Ready,
     Report,
@@ -53,7 +56,7 @@ _LONGEST = 180.0
 _WATCH_SECONDS = 0.1
 _EXIT_SECONDS = 2.0
 
-_FINAL = (Inspected, Loaded, Completed, Failed)
+_FINAL = (Inspected, Loaded, Completed, Parked, Failed)
 """Each command is answered by exactly one of these, as its last report."""
 
 
@@ -100,6 +103,11 @@ class WatchedWorker:
         return self._child.pid
 
     @property
+    def files(self) -> Sequence[int]:
+        """Descriptors that it was given at its start."""
+        return self._child.files
+
+    @property
     def alive(self) -> bool:
         return self._end is None
 
@@ -112,7 +120,7 @@ class WatchedWorker:
         """Give it a command. Only `Cancel` may be sent while it is busy."""
         if not self._busy:
             self._busy = True
-            self._opening = not isinstance(command, Generate)
+            self._opening = not isinstance(command, Generate | Park)
             self._enter("header" if self._opening else "prompt", 0.0)
             self._watch = asyncio.create_task(self._keep_watch())
         self._child.send(encode(command))

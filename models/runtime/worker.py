@@ -27,6 +27,8 @@ from models.runtime.protocol import (
     Inspect,
     Inspected,
     Load,
+    Park,
+    Parked,
     Ready,
     Report,
     decode_command,
@@ -34,6 +36,7 @@ from models.runtime.protocol import (
 )
 
 _DETAIL = 2_000
+_Work = Inspect | Load | Generate | Park
 
 
 def main(channel: ChildSide, lock_summary: str, locked: bool) -> NoReturn:
@@ -47,7 +50,7 @@ def main(channel: ChildSide, lock_summary: str, locked: bool) -> NoReturn:
 class _Worker:
     def __init__(self, channel: ChildSide) -> None:
         self._channel = channel
-        self._commands: queue.SimpleQueue[Inspect | Load | Generate] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[_Work] = queue.SimpleQueue()
         self._log = llama.start()
         self._interrupt = llama.Interrupt()
         self._generator: Generator | None = None
@@ -84,7 +87,7 @@ class _Worker:
             except Exception:  # the one place where a bug becomes a message: the parent shows it and goes on
                 self.send(Failed(Fault.GENERATION_FAILED, traceback.format_exc()[-_DETAIL:]))
 
-    def _do(self, command: Inspect | Load | Generate) -> None:
+    def _do(self, command: _Work) -> None:
         match command:
             case Inspect(path):
                 self.send(Inspected(inspect(path)))
@@ -97,5 +100,9 @@ class _Worker:
                 if self._generator is None:
                     raise RuntimeFault(Fault.GENERATION_FAILED, "no model is loaded")
                 self.send(self._generator.answer(command))
+            case Park():
+                if self._generator is not None:
+                    self._generator.park()
+                self.send(Parked())
             case _:
                 assert_never(command)
