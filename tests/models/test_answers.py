@@ -59,7 +59,7 @@ def test_an_answer_is_found_again_even_if_the_tokenizer_would_spell_it_otherwise
 ) -> None:
     # Random weights choose random tokens, which no tokenizer would choose for the same text.
     turns = [Turn("user", "Hello")]
-    first = runner.run(ask(tiny_engine, turns, Sampling(temperature=1.5, seed=2), 40))
+    first = runner.run(ask(tiny_engine, turns, Sampling(temperature=1.5, repeat_penalty=1.1, seed=2), 40))
     assert first.completed.generated_tokens == 40
     turns += [Turn("assistant", first.text), Turn("user", "Go on.")]
     second = runner.run(ask(tiny_engine, turns, max_tokens=1)).completed
