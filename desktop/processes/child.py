@@ -63,7 +63,7 @@ async def launch(
         creationflags=_creation_flags(),
         pass_fds=tuple(files),
     )
-    protocol.files = tuple(files)
+    protocol._files = tuple(files)
     return protocol
 
 
@@ -88,8 +88,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
         self._exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._stderr = bytearray()
         self._stderr_ended = asyncio.Event()
-        self.files: Sequence[int] = ()
-        """Descriptors it was given besides its pipes."""
+        self._files: Sequence[int] = ()
         self._complaint = ""  # why the parent ended it, if the parent did
 
     # What the rest of Alcove calls.
@@ -97,6 +96,11 @@ class ChildProcess(asyncio.SubprocessProtocol):
     @property
     def pid(self) -> int:
         return self._transport.get_pid()
+
+    @property
+    def files(self) -> Sequence[int]:
+        """Descriptors it was given besides its pipes."""
+        return self._files
 
     def send(self, record: Mapping[str, object]) -> None:
         """Queue one record for the child. Never blocks; silently does nothing once the child has gone."""
