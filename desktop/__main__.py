@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import sys
 
+from desktop.processes.home import home_folder
 from desktop.processes.lockdown import lock_down
-from desktop.processes.roles import Role, from_command_line
+from desktop.processes.roles import Places, Role, from_command_line
+from desktop.processes.switch import Position, read_switch
 
 
 def main() -> int:
@@ -21,6 +23,11 @@ def main() -> int:
     except ValueError as error:
         print(f"alcove: {error}", file=sys.stderr)
         return 2
+    home = home_folder(os.environ)
+    if role is Role.BROKER:
+        return _broker(home)
+    if role is Role.DESKTOP and read_switch(home).position is not Position.OFFLINE:
+        return _desktop_with_a_way_out(home)
     report = lock_down(role, network)
     if role is Role.WORKER:
         from desktop.processes.channel import StdioChannel
@@ -32,6 +39,39 @@ def main() -> int:
     from desktop.commands import run
 
     return run(sys.argv[1:], report)
+
+
+def _desktop_with_a_way_out(home: str) -> int:
+    """The broker first: once this process is locked, whatever it starts is locked as well."""
+    from desktop.processes.way_out import close_way_out, open_way_out
+
+    problem = open_way_out(home)
+    report = lock_down(Role.DESKTOP)
+    if problem:
+        print(f"alcove: no broker, so nothing can leave: {problem}", file=sys.stderr)
+    from desktop.commands import run
+
+    try:
+        return run(sys.argv[1:], report)
+    finally:
+        close_way_out()
+
+
+def _broker(home: str) -> int:
+    """The one process with a network. What the switch says now holds for its whole life."""
+    switch = read_switch(home)
+    if switch.position is Position.OFFLINE:
+        print("alcove: the network switch is offline: no broker runs", file=sys.stderr)
+        return 1
+    report = lock_down(Role.BROKER, places=Places(home, switch.folders))
+    from desktop.processes.channel import StdioChannel
+
+    channel = StdioChannel()
+    from providers.gate import broker
+
+    mirror = broker.Mirror(switch.mirror, switch.plain_http)
+    setting = broker.Setting(home, broker.Position(switch.position.value), mirror)
+    return broker.main(channel, setting, report.summary, report.enforced)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from desktop.processes.home import home_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Paths:
         return self.home / "alcove.log"
 
     @property
+    def ledger(self) -> Path:
+        """What left this machine, and what was refused; written by the broker alone."""
+        return self.home / "ledger" / "ledger.jsonl"
+
+    @property
     def lock(self) -> Path:
         """Held by the one process that shows the window."""
         return self.home / "alcove.lock"
@@ -40,14 +46,4 @@ class Paths:
 
 def find_paths(environ: Mapping[str, str] = os.environ) -> Paths:
     """The paths for this run. Creates nothing."""
-    chosen = environ.get("ALCOVE_HOME")
-    if chosen:
-        return Paths(Path(chosen).expanduser().absolute())
-    if (
-        sys.platform == "linux"
-    ):  # the answer of the library below, which is a twentieth of the start of the window
-        data = environ.get("XDG_DATA_HOME", "")
-        return Paths(Path(data if data.startswith("/") else "~/.local/share").expanduser() / "Alcove")
-    import platformdirs
-
-    return Paths(Path(platformdirs.user_data_dir("Alcove", appauthor=False)))
+    return Paths(Path(home_folder(environ)))

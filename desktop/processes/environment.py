@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 _FOLDERS_AND_LANGUAGE = """
@@ -22,6 +23,18 @@ _PREFIXES = """
 # NVIDIA_API_KEY is a real name.
 _SECRETS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL")
 
+# How to reach the outside from this machine: the proxy that its administrator set (with the account for it, if
+# it needs one), and where the trusted certificates are. For the broker alone: nobody else has a network.
+_WAY_OUT = frozenset({"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"})
+# huggingface_hub reads these when it is imported: no telemetry, no token that it finds for itself, no second
+# network client in native code, and no folder outside Alcove's.
+_QUIET = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
+    "HF_HUB_DISABLE_XET": "1",
+    "DO_NOT_TRACK": "1",
+}
+
 _NAMES = frozenset(_FOLDERS_AND_LANGUAGE.split() + _WINDOWS.split())
 _STARTS = tuple(_PREFIXES.split())
 
@@ -31,6 +44,16 @@ def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
     chosen = {name: value for name, value in environ.items() if _is_for_a_child(name.upper())}
     # Otherwise a failed assertion in ggml starts a debugger to print a stack.
     return {**chosen, "GGML_NO_BACKTRACE": "1"}
+
+
+def broker_environment(environ: Mapping[str, str], home: str) -> dict[str, str]:
+    """What the broker may see: what any child may, and how to reach the outside. No key, no token.
+
+    `home` is Alcove's folder: the child runs in another current folder, where a relative one would be lost.
+    """
+    way_out = {name: value for name, value in environ.items() if name.upper() in _WAY_OUT}
+    own = {"ALCOVE_HOME": home, "HF_HOME": os.path.join(home, "downloads", "hub")}
+    return {**child_environment(environ), **way_out, **_QUIET, **own}
 
 
 def _is_for_a_child(name: str) -> bool:

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from desktop.processes import landlock, seccomp
 from desktop.processes.report import Gap, LockReport, Mechanism, Remaining
-from desktop.processes.roles import POLICIES, Network, Policy, Role
+from desktop.processes.roles import POLICIES, Network, Places, Policy, Role
 
 assert sys.platform == "linux"
 
@@ -30,11 +30,19 @@ Each is built to fail harmlessly where nothing refuses it (a bad descriptor, pro
 another error than the lock's.
 """
 
-_WAYS_OUT: tuple[Attempt, ...] = (
+_INTERNET: tuple[Attempt, ...] = (
     ("IPv4 TCP", "socket", (_AF_INET, _STREAM, 0)),
     ("IPv4 UDP", "socket", (_AF_INET, _DATAGRAM, 0)),
     ("IPv6 TCP", "socket", (_AF_INET6, _STREAM, 0)),
     ("IPv6 UDP", "socket", (_AF_INET6, _DATAGRAM, 0)),
+)
+_BEING_REACHED: tuple[Attempt, ...] = (
+    ("raw packets", "socket", (_AF_INET, _RAW, 1)),
+    ("bind", "bind", (-1, 0, 0)),
+    ("listen", "listen", (-1, 1)),
+    ("accept", "accept4", (-1, 0, 0, 0)),
+)
+_WAYS_OUT: tuple[Attempt, ...] = (
     ("netlink", "socket", (_AF_NETLINK, _RAW, 0)),
     ("packet", "socket", (_AF_PACKET, _RAW, 0)),
     ("vsock", "socket", (_AF_VSOCK, _STREAM, 0)),
@@ -58,8 +66,11 @@ _PROGRAMS: tuple[Attempt, ...] = (
 )
 
 
-def lock(role: Role, network: Network) -> LockReport:
-    """Lock this process as `role` requires. Never raises: what could not be done is in the report."""
+def lock(role: Role, network: Network, places: Places) -> LockReport:
+    """Lock this process as `role` requires. Never raises: what could not be done is in the report.
+
+    `places`: whose files these are, for a role that is kept to its own folders.
+    """
     policy = POLICIES[role]
     memory_limit = _limit(policy)
     libc = ctypes.CDLL(None, use_errno=True)
@@ -70,11 +81,13 @@ def lock(role: Role, network: Network) -> LockReport:
     try:
         _close_foreign_sockets(libc)
         seccomp.forbid_new_privileges(libc)
-        own_domain = landlock.confine(libc, policy)
+        own_domain = landlock.confine(libc, policy, places)
         seccomp.install(libc, architecture, seccomp.program(architecture, policy, network))
     except OSError as error:
         return LockReport.unlocked(role, Gap.KERNEL, str(error), memory_limit=memory_limit)
     self_test = _self_test(libc, architecture, policy, network)
+    if own_domain and policy.own_folders_only:
+        self_test += (("looking into Alcove's folder", _is_closed(places.home)),)
     not_refused = ", ".join(name for name, refused in self_test if not refused)
     if not_refused:
         return LockReport.unlocked(role, Gap.SELF_TEST, not_refused, self_test, memory_limit)
@@ -138,7 +151,7 @@ def _self_test(
     libc: ctypes.CDLL, architecture: seccomp.Architecture, policy: Policy, network: Network
 ) -> tuple[tuple[str, bool], ...]:
     """Try every way out that the policy closes. Returns each with whether it was refused."""
-    attempts = _WAYS_OUT
+    attempts = _WAYS_OUT + (_BEING_REACHED if network is Network.OUTGOING else _INTERNET)
     if network is Network.NONE:
         attempts += _LOCAL_SOCKETS
     if not policy.may_start_programs:
@@ -160,10 +173,23 @@ def _refused(
     return ctypes.get_errno() == errno.EPERM
 
 
+def _is_closed(folder: str) -> bool:
+    """Whether this folder, where the conversations are, can no longer be looked into."""
+    try:
+        os.close(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _remaining(network: Network, own_domain: bool) -> tuple[Remaining, ...]:
     """What this process can still do, with its lock taken. `own_domain`: whether Landlock holds."""
     remaining = []
-    if network is Network.UNIX_ONLY:
+    if network is Network.OUTGOING:
+        remaining.append(Remaining.NETWORK)
+    if network in (Network.UNIX_ONLY, Network.OUTGOING):
         remaining.append(Remaining.LOCAL_SERVICES)
     if _can_open_a_file_for_writing():
         remaining.append(Remaining.CHANGE_FILES)

@@ -86,6 +86,10 @@ class LockReport:
         refused = f"{len(self.self_test)} ways out were tried at start and refused."
         if self.network is Network.NONE:
             return f"The operating system refuses this process every socket. {refused}"
+        if self.network is Network.OUTGOING:
+            return (
+                f"This process may open connections, starts no program, and can't be connected to. {refused}"
+            )
         return (
             "The operating system refuses this process every network connection; it can still talk to other "
             f"programs on this machine, and those may have a network. {refused}"

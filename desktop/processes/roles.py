@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,6 +13,7 @@ class Role(StrEnum):
 
     DESKTOP = "desktop"
     WORKER = "worker"
+    BROKER = "broker"
 
 
 class Network(StrEnum):
@@ -19,6 +21,7 @@ class Network(StrEnum):
 
     NONE = "none"  # no socket of any kind
     UNIX_ONLY = "unix-sockets-only"  # other programs on this machine, through AF_UNIX
+    OUTGOING = "outgoing"  # TCP and UDP that this process begins, and AF_UNIX; nobody can connect to it
     OPEN = "open"  # whatever the machine can reach: no lock
 
 
@@ -34,6 +37,23 @@ class Policy:
     memory_limited: bool  # private memory up to the machine's physical memory, not beyond
     out_of_memory_score: int  # in /proc/self/oom_score_adj: the higher, the earlier the kernel ends it
     niceness: int  # added to the scheduling priority number: the higher, the more it yields to others
+    own_folders_only: bool = False  # reads the system's and Alcove's program files and writes in its `Places`
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The files of a role with `own_folders_only`. Absolute paths."""
+
+    home: str  # Alcove's folder: what is below it is closed, but for `OWN_FOLDERS`
+    folders: tuple[str, ...] = ()  # more folders that may be written to
+
+    @property
+    def writable(self) -> tuple[str, ...]:
+        return (*(os.path.join(self.home, name) for name in OWN_FOLDERS), *self.folders)
+
+
+OWN_FOLDERS = ("models", "ledger", "downloads")
+"""Below Alcove's home: where a broker writes. The conversations and the settings lie beside them, closed."""
 
 
 POLICIES: dict[Role, Policy] = {
@@ -56,6 +76,17 @@ POLICIES: dict[Role, Policy] = {
         memory_limited=True,
         out_of_memory_score=500,
         niceness=5,
+    ),
+    Role.BROKER: Policy(
+        does="every byte that leaves: decides, writes the row, then sends",
+        network=Network.OUTGOING,
+        weaker=Network.OUTGOING,
+        may_start_programs=False,
+        may_change_files=True,
+        memory_limited=True,
+        out_of_memory_score=300,
+        niceness=0,
+        own_folders_only=True,
     ),
 }
 

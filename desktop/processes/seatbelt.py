@@ -15,7 +15,7 @@ import sys
 from contextlib import suppress
 
 from desktop.processes.report import Gap, LockReport, Mechanism, Remaining
-from desktop.processes.roles import POLICIES, Network, Policy, Role
+from desktop.processes.roles import POLICIES, Network, Places, Policy, Role
 
 assert sys.platform != "win32"
 
@@ -25,6 +25,7 @@ _UNIX_SOCKETS = """
 (allow network* (local unix-socket) (remote unix-socket))
 (deny network-outbound (literal "/private/var/run/mDNSResponder"))
 """
+_NOT_REACHED = "(deny network-bind)\n(deny network-inbound)\n"
 _NO_PROGRAMS = "(deny process-fork)\n(deny process-exec)\n"
 # Devices stay writable, for GPU drivers.
 _NO_FILE_CHANGES = '(deny file-write*)\n(allow file-write* (subpath "/dev"))\n'
@@ -32,20 +33,33 @@ _NO_FILE_CHANGES = '(deny file-write*)\n(allow file-write* (subpath "/dev"))\n'
 # Documentation addresses (RFC 5737, RFC 3849), which belong to nobody; nothing is sent to them in any case.
 _IPV4, _IPV6 = ("192.0.2.1", 9), ("2001:db8::1", 9)
 
+_NOWHERE = Places("/nowhere")
 
-def profile(policy: Policy, network: Network) -> str:
+
+def profile(policy: Policy, network: Network, places: Places = _NOWHERE) -> str:
     """The rules for a role, in seatbelt's own language. The last rule that fits decides."""
-    text = "(version 1)\n(allow default)\n(deny network*)\n"
+    text = "(version 1)\n(allow default)\n"
+    text += _NOT_REACHED if network is Network.OUTGOING else "(deny network*)\n"
     if network is Network.UNIX_ONLY:
         text += _UNIX_SOCKETS
     if not policy.may_start_programs:
         text += _NO_PROGRAMS
     if not policy.may_change_files:
         text += _NO_FILE_CHANGES
+    if policy.own_folders_only:
+        text += _NO_FILE_CHANGES + f"(deny file-read-data (subpath {_quoted(places.home)}))\n"
+        for folder in places.writable:
+            text += f"(allow file-read* file-write* (subpath {_quoted(folder)}))\n"
     return text
 
 
-def lock(role: Role, network: Network) -> LockReport:
+def _quoted(path: str) -> str:
+    """A path as seatbelt's language writes text. Links are followed, as the kernel does before it compares."""
+    plain = os.path.realpath(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{plain}"'
+
+
+def lock(role: Role, network: Network, places: Places) -> LockReport:
     """Lock this process as `role` requires. Never raises: what could not be done is in the report."""
     policy = POLICIES[role]
     with suppress(OSError, ValueError):  # a core dump would hold conversations
@@ -53,15 +67,17 @@ def lock(role: Role, network: Network) -> LockReport:
     with suppress(OSError):
         os.nice(policy.niceness)
     try:
-        _sandbox(profile(policy, network))
+        _sandbox(profile(policy, network, places))
     except OSError as error:
         return LockReport.unlocked(role, Gap.KERNEL, str(error))
-    self_test = _self_test()
+    self_test = _not_reached() if network is Network.OUTGOING else _self_test()
     not_refused = ", ".join(name for name, refused in self_test if not refused)
     if not_refused:
         return LockReport.unlocked(role, Gap.SELF_TEST, not_refused, self_test)
     remaining = [Remaining.LOCAL_SERVICES]  # Mach services answer in every role
-    if policy.may_change_files:
+    if network is Network.OUTGOING:
+        remaining.insert(0, Remaining.NETWORK)
+    if policy.may_change_files and not policy.own_folders_only:
         remaining.append(Remaining.CHANGE_FILES)
     return LockReport(role, Mechanism.SEATBELT, True, network, self_test, tuple(remaining))
 
@@ -83,6 +99,20 @@ def _self_test() -> tuple[tuple[str, bool], ...]:
         ("IPv6 UDP", socket.AF_INET6, socket.SOCK_DGRAM, _IPV6),
     )
     return tuple((name, _refused(family, kind, address)) for name, family, kind, address in attempts)
+
+
+def _not_reached() -> tuple[tuple[str, bool], ...]:
+    """For the process that may connect: nobody can connect to it."""
+    return (("bind", _bind_refused(socket.SOCK_STREAM)), ("bind UDP", _bind_refused(socket.SOCK_DGRAM)))
+
+
+def _bind_refused(kind: socket.SocketKind) -> bool:
+    with socket.socket(socket.AF_INET, kind) as way_in:
+        try:
+            way_in.bind(("127.0.0.1", 0))
+        except OSError as error:
+            return error.errno == errno.EPERM
+    return False
 
 
 def _refused(family: int, kind: int, address: tuple[str, int]) -> bool:

@@ -119,6 +119,7 @@ _SOCKET_CALLS = (
     *("socket", "socketpair", "connect", "bind", "listen", "accept", "accept4"),
     *("sendto", "sendmsg", "sendmmsg", "recvmsg", "recvmmsg"),
 )
+_BEING_REACHED = ("bind", "listen", "accept", "accept4")
 _STARTING_PROGRAMS = ("execve", "execveat", "fork", "vfork")
 _CHANGING_RIGHTS = (
     *("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat", "file_setattr"),
@@ -130,7 +131,9 @@ _CHANGING_RIGHTS = (
 _NEWEST_KNOWN = 469
 _X32_BIT = 0x40000000
 
-_AF_UNIX = 1
+_AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
+_STREAM, _DATAGRAM = 1, 2
+_KIND_OF_SOCKET = 0xF  # of the second argument (SOCK_TYPE_MASK in linux/net.h); the rest are flags
 _TIOCSTI = 0x5412  # types characters into the terminal, where an unlocked shell reads them
 _TIOCLINUX = 0x541C  # the same by selecting and pasting on a console
 _CLONE_THREAD = 0x00010000
@@ -141,7 +144,7 @@ _CLONE_NEW_NAMESPACE = 0x7E020000
 # is an int to the kernel, so the low half (first, on these two little-endian architectures) is all it reads.
 _NUMBER, _ABI, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
 
-_LOAD, _RETURN = 0x20, 0x06
+_LOAD, _RETURN, _AND = 0x20, 0x06, 0x54
 _JUMP_EQUAL, _JUMP_GREATER, _JUMP_GREATER_EQUAL, _JUMP_BITS = 0x15, 0x25, 0x35, 0x45
 _ALLOW, _KILL_PROCESS, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _REFUSE = _ERRNO | errno.EPERM
@@ -197,6 +200,8 @@ def program(architecture: Architecture, policy: Policy, network: Network) -> lis
     refused = [*_ALWAYS_REFUSED]
     if network is Network.NONE:
         refused += _SOCKET_CALLS
+    if network is Network.OUTGOING:
+        refused += _BEING_REACHED
     if not policy.may_start_programs:
         refused += _STARTING_PROGRAMS
     if not policy.may_change_files:
@@ -208,6 +213,9 @@ def program(architecture: Architecture, policy: Policy, network: Network) -> lis
     if network is Network.UNIX_ONLY:
         for name in ("socket", "socketpair"):
             rules += _only_unix(architecture.number(name))
+    if network is Network.OUTGOING:
+        rules += _only_internet_and_unix(architecture.number("socket"))
+        rules += _only_unix(architecture.number("socketpair"))
     rules += _no_typing_into_the_terminal(architecture.number("ioctl"))
     rules += _clone(architecture.number("clone"), policy)
     return [*rules, (_RETURN, _ALLOW, 0, 0)]
@@ -223,6 +231,15 @@ def _only_unix(number: int | None) -> list[Instruction]:
         _FIRST_ARGUMENT,
         [(_JUMP_EQUAL, _AF_UNIX, 0, 1), (_RETURN, _ALLOW, 0, 0), (_RETURN, _REFUSE, 0, 0)],
     )
+
+
+def _only_internet_and_unix(number: int | None) -> list[Instruction]:
+    """Streams and datagrams over IPv4, IPv6 and Unix sockets: no raw packets, no netlink, nothing rarer."""
+    allow, refuse = (_RETURN, _ALLOW, 0, 0), (_RETURN, _REFUSE, 0, 0)
+    families = [(_JUMP_EQUAL, _AF_UNIX, 2, 0), (_JUMP_EQUAL, _AF_INET, 1, 0), (_JUMP_EQUAL, _AF_INET6, 0, 5)]
+    kinds = [(_LOAD, _SECOND_ARGUMENT, 0, 0), (_AND, _KIND_OF_SOCKET, 0, 0)]
+    kinds += [(_JUMP_EQUAL, _STREAM, 1, 0), (_JUMP_EQUAL, _DATAGRAM, 0, 1)]
+    return _looking_at(number, _FIRST_ARGUMENT, [*families, *kinds, allow, refuse])
 
 
 def _no_typing_into_the_terminal(number: int | None) -> list[Instruction]:

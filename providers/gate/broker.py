@@ -1,0 +1,137 @@
+"""The broker: the child process that has the network. Locked to its own folders before this file is imported.
+
+The main thread takes requests; each is worked on in a thread of its own, through the gate and with its rows.
+When the parent has gone, whatever is under way is cut off, its rows are closed, and the process ends.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from models.runtime.link import ChildSide
+from providers.gate.errand import Errand
+from providers.gate.faults import GateError
+from providers.gate.fetch import fetch
+from providers.gate.gate import Gate
+from providers.gate.ledger import Ledger
+from providers.gate.protocol import (
+    Cancel,
+    Ended,
+    Event,
+    Failed,
+    Fetch,
+    GateFault,
+    Ready,
+    read_request,
+    to_record,
+)
+from providers.gate.rules import Mirror, Position, Purpose, Setting
+from providers.gate.transport import GatedClient, GatedHttp, make_client
+
+__all__ = ["HANDLERS", "Handler", "Mirror", "Position", "Setting", "main"]
+
+MOST_AT_ONCE = 16
+_LAST_ROWS = 1.0  # seconds for what is cut off at the end to write its last rows
+_DETAIL = 300
+
+Handler = Callable[[Any, GatedHttp, Callable[[Event], None]], None]
+"""Does one request: takes its message, what to send with, and where events go. Raises `GateError`.
+
+Its end is announced for it. A library that brings its own requests runs inside as well, on a client of
+`make_client`: what the handler's thread sends is sent for the handler's errand.
+"""
+
+HANDLERS: dict[type, Handler] = {Fetch: fetch}
+"""Each kind of request and what does it. Another kind is one entry here and one in `protocol.REQUESTS`."""
+
+
+def main(channel: ChildSide, setting: Setting, lock_summary: str, locked: bool) -> NoReturn:
+    """Serve the parent until it goes away. `lock_summary`: what the lock of this process came to, in words."""
+    broker = _Broker(channel, setting)
+    broker.send(0, Ready(broker.position, lock_summary, locked))
+    broker.serve()
+
+
+class _Broker:
+    def __init__(self, channel: ChildSide, setting: Setting) -> None:
+        self._channel = channel
+        gate = Gate(setting)
+        self.position = gate.setting.position
+        self._client: GatedClient = make_client(gate, Ledger(Path(setting.home) / "ledger" / "ledger.jsonl"))
+        self._http = GatedHttp(self._client)
+        self._errands: dict[int, Errand] = {}
+        self._threads: dict[int, threading.Thread] = {}
+        self._lock = threading.Lock()
+
+    def send(self, number: int, event: Event) -> None:
+        self._channel.send(to_record(number, event))
+
+    def serve(self) -> NoReturn:
+        """The main loop. Ends the process whatever happens: without it nobody could stop what is under way."""
+        status = 1
+        try:
+            while (record := self._channel.receive()) is not None:
+                self._take(*read_request(record))
+            status = 0
+        except BaseException:  # a bug of the parent, told on stderr
+            traceback.print_exc(file=sys.stderr)
+        finally:
+            self._cut_off()
+            sys.stderr.flush()
+            os._exit(status)  # threads that wait for a name to be resolved can't be ended in another way
+
+    def _take(self, number: int, message: object) -> None:
+        with self._lock:
+            errand = self._errands.get(number)
+        if isinstance(message, Cancel):
+            if errand is not None:
+                errand.give_up()
+            return
+        if errand is not None or len(self._errands) >= MOST_AT_ONCE:
+            self.send(number, Failed(GateFault.BUSY))
+            return
+        errand = _errand_of(message)
+        thread = threading.Thread(target=self._do, args=(number, message, errand), daemon=True)
+        with self._lock:
+            self._errands[number], self._threads[number] = errand, thread
+        thread.start()
+
+    def _do(self, number: int, message: object, errand: Errand) -> None:
+        """One thread: one request."""
+        end: Event = Ended()
+        try:
+            with errand.running():
+                HANDLERS[type(message)](message, self._http, lambda event: self.send(number, event))
+        except GateError as error:
+            fault = GateFault.CANCELLED if errand.given_up else error.fault
+            end = Failed(fault, error.rule, error.detail[:_DETAIL])
+        except Exception as error:  # the one place where a bug becomes a message; its words could quote a key
+            end = Failed(GateFault.INTERNAL, detail=type(error).__name__)
+        with self._lock:
+            self._errands.pop(number, None)
+            self._threads.pop(number, None)
+        self.send(number, end)
+
+    def _cut_off(self) -> None:
+        with self._lock:
+            errands, threads = list(self._errands.values()), list(self._threads.values())
+        for errand in errands:
+            errand.give_up()
+        for thread in threads:
+            thread.join(_LAST_ROWS / max(1, len(threads)))
+
+
+def _errand_of(message: object) -> Errand:
+    """What a request is for: its own `purpose`, `provider`, `model` and `conversation`, where it has them."""
+
+    def fact(name: str) -> str:
+        return str(getattr(message, name, ""))
+
+    purpose = Purpose(getattr(message, "purpose", Purpose.DOWNLOAD))
+    return Errand(purpose, fact("provider"), fact("model"), fact("conversation"))

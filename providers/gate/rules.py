@@ -1,0 +1,130 @@
+"""What can be asked of the gate and what it can answer: values only, no decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Position(StrEnum):
+    """The network switch, from least to most. The same words stand in the switch's file."""
+
+    OFFLINE = "offline"
+    DOWNLOADS = "downloads"
+    REMOTE = "remote"
+
+
+class Purpose(StrEnum):
+    """Why something would leave."""
+
+    CHAT = "chat"
+    TITLE = "title"
+    DOWNLOAD = "download"
+    SEARCH = "search"
+    UPDATE = "update"
+    TOOL = "tool"
+
+
+class Rule(StrEnum):
+    """What allowed or refused a request; it stands in the ledger and is a promise there: never renamed."""
+
+    # Allowed:
+    HUB = "hub"  # the model hub or its storage
+    MIRROR = "mirror"  # the copy of the hub that the person or the administrator named
+    PROVIDER = "provider"  # the endpoint of an enabled provider
+
+    # Refused, in the order in which the gate looks:
+    POSITION = "position"  # the network switch does not let this purpose out
+    POLICY = "policy"  # the administrator does not
+    NO_PROVIDER = "no-provider"  # the provider is not enabled
+    MODEL = "model"
+    LABEL = "label"  # the conversation never leaves this device
+    BUDGET = "budget"
+    MALFORMED = "malformed"  # not an address in its plain form
+    HOST = "host"  # not on the list for this purpose
+    REDIRECT = "redirect"  # sent on to a host that is not on the list, or too often
+    SCHEME = "scheme"
+    PORT = "port"
+    CREDENTIALS_IN_URL = "credentials-in-url"
+    METHOD = "method"
+    BODY = "body"
+    CREDENTIALS = "credentials"  # a key would go to a host that it does not belong to
+    PROXY = "proxy"  # the proxy that is asked for can't be used, and there is no going around it
+    LEDGER = "ledger"  # the row could not be written
+    ERROR = "error"  # the gate itself failed, which opens nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a request would go, as the HTTP library has taken the URL apart: what is judged is what is used."""
+
+    scheme: str
+    host: str  # without the brackets of an IPv6 address
+    port: int | None  # None: the usual one of the scheme
+    target: str  # path and query
+    userinfo: bool = False  # whether a name or password stands in the URL
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One request before it leaves: everything the gate decides by."""
+
+    purpose: Purpose
+    method: str
+    address: Address
+    body_bytes: int = 0
+    credentials: bool = False  # whether a header carries a key
+    host_headers: tuple[str, ...] = ()  # what the Host header says, if the request has one
+    hop: int = 0  # how many redirects led here
+    provider: str = ""
+    model: str = ""
+    conversation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    rule: Rule
+
+
+Decision = Allowed | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """A copy of the model hub. `plain_http`: may be http:// when it is on this machine."""
+
+    url: str = ""
+    plain_http: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an administrator has closed. It only ever closes."""
+
+    cap: Position = Position.REMOTE
+    purposes_off: frozenset[Purpose] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an enabled provider is reached."""
+
+    host: str
+    port: int = 443
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a broker is started with. Fixed for its life. `home` is Alcove's folder."""
+
+    home: str
+    position: Position
+    mirror: Mirror = Mirror()
+    policy: Policy = Policy()
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
