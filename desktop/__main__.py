@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from desktop.processes.again import stand_by
 from desktop.processes.home import home_folder
 from desktop.processes.lockdown import lock_down
 from desktop.processes.roles import Places, Role, from_command_line
@@ -26,6 +27,8 @@ def main() -> int:
     home = home_folder(os.environ)
     if role is Role.BROKER:
         return _broker(home)
+    if len(sys.argv) == 1:  # the window, in which the network switch can be turned
+        stand_by()
     if role is Role.DESKTOP and read_switch(home).position is not Position.OFFLINE:
         return _desktop_with_a_way_out(home)
     report = lock_down(role, network)

@@ -20,7 +20,9 @@ from desktop.i18n import tr
 from desktop.instance import Instance
 from desktop.later import later
 from desktop.paths import Paths
+from desktop.processes.again import can_start_again, start_again
 from desktop.processes.report import LockReport
+from desktop.processes.switch import Switch, read_switch, write_switch
 from desktop.settings import LOADED_WITH, Settings
 
 if TYPE_CHECKING:
@@ -112,11 +114,15 @@ class Parts:
             self.bridge, self.store, self.session, self.conversations, self.models, settings
         )
         self.settings = SettingsViewModel(settings)
+        self.network = NetworkViewModel(
+            report, read_switch(str(paths.home)), self._turn_switch if can_start_again() else None
+        )
+        self.network.restart_wanted.connect(self._start_again)
         self.window = MainWindow(
             self.conversations,
             self.chat,
             self.models,
-            NetworkViewModel(report),
+            self.network,
             self.settings,
             self.window_state,
             self.first_run,
@@ -181,6 +187,16 @@ class Parts:
         self._watcher.fileChanged.connect(self._show_window)
         self._opening.begin()
         self.models.load()
+
+    def _turn_switch(self, switch: Switch) -> None:
+        write_switch(str(self._paths.home), switch)
+
+    def _start_again(self) -> None:
+        """End in good order. A helper from before the lock starts Alcove anew once this process has gone."""
+        from PySide6.QtWidgets import QApplication
+
+        start_again()
+        QApplication.quit()
 
     def _trace(self, what: str) -> None:
         """For measuring: how long after its start the process was at this point, on standard error."""

@@ -1,21 +1,40 @@
-"""What the network chip says: words made from the report of the operating system's lock, and from nothing else."""
+"""What the network chip says, from the switch and the report of the operating system's lock; and turning the switch."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject
+from collections.abc import Callable
+from dataclasses import replace
+
+from PySide6.QtCore import QObject, Signal
 
 from desktop.i18n import tr
 from desktop.processes.report import Gap, LockReport, Mechanism, Remaining
+from desktop.processes.switch import Position, Switch
+
+Turn = Callable[[Switch], None]
+"""Store the switch for the next start. Raises OSError."""
 
 
 class NetworkViewModel(QObject):
-    """Fixed for a run: a lock can't be opened again."""
+    """Fixed for a run: a lock can't be opened again. Another position begins with a new start."""
 
-    def __init__(self, report: LockReport, parent: QObject | None = None) -> None:
+    restart_wanted = Signal()
+
+    def __init__(
+        self,
+        report: LockReport,
+        switch: Switch | None = None,
+        turn: Turn | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        """`switch`: as it was at this start; None for offline. `turn` None: it can't be turned here."""
         super().__init__(parent)
+        self._switch = switch or Switch()
+        self._turn = turn
         self.enforced = report.enforced
-        self.text = tr("Offline: nothing can leave") if report.enforced else tr("Offline, but not locked")
-        self.tooltip = _sentence(report)
+        self.position = self._switch.position
+        self.text = _title(self.position, report.enforced)
+        self.tooltip = " ".join(part for part in (_broker_words(self._switch), _sentence(report)) if part)
         self.details: tuple[tuple[str, str], ...] = (
             (tr("Locked by"), _mechanism(report.mechanism)),
             *((tr("What stays possible"), _remaining(item)) for item in report.remaining),
@@ -25,12 +44,49 @@ class NetworkViewModel(QObject):
             ),
         )
 
+    @property
+    def can_turn(self) -> bool:
+        return self._turn is not None
+
+    def turn(self, position: Position) -> str:
+        """Start Alcove again in this position. Returns why that did not work, or an empty string."""
+        if self._turn is None:
+            return tr("The network switch can't be turned here.")
+        try:
+            self._turn(replace(self._switch, position=position))
+        except OSError as error:
+            return tr(
+                "The network switch could not be stored: {why}. Nothing was changed.", why=error.strerror
+            )
+        self.restart_wanted.emit()
+        return ""
+
+
+def _title(position: Position, enforced: bool) -> str:
+    if position is Position.DOWNLOADS:
+        return tr("Downloads only")
+    if position is Position.REMOTE:
+        return tr("Remote models on")
+    return tr("Offline: nothing can leave") if enforced else tr("Offline, but not locked")
+
+
+def _broker_words(switch: Switch) -> str:
+    """What may leave in this position, and through whom."""
+    if switch.position is Position.OFFLINE:
+        return ""
+    where = switch.mirror or tr("the model hub (huggingface.co)")
+    return tr(
+        "One process of Alcove, the broker, may fetch from {where}. It writes each request down in the ledger before "
+        "it leaves.",
+        where=where,
+    )
+
 
 def _sentence(report: LockReport) -> str:
     if report.enforced:
         return tr(
-            "The operating system refuses Alcove every network connection. {count} ways out were tried at this start, "
-            "and all were refused.",
+            "The operating system refuses this window and the models every network connection. {count} ways out were "
+            "tried at this start, and all were refused.",
             count=len(report.self_test),
         )
     match report.gap:

@@ -1,4 +1,4 @@
-"""The small dialogs that only explain: what can leave, what this computer can run, and the list of keys."""
+"""The small dialogs that only explain: what this computer can run, and the list of keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QScroll
 
 from desktop.i18n import tr
 from desktop.viewmodels.models import ModelsViewModel
-from desktop.viewmodels.network import NetworkViewModel
 from desktop.views.commands import commands, local_keys, readable
 from desktop.views.theme import Theme
 from desktop.views.widgets import Text, describe, push_button
@@ -36,8 +35,8 @@ class ExplainingDialog(QDialog):
         said = selectable(Text(self._theme, text, wrap=True))
         self.column.addWidget(said)
 
-    def show_rows(self, rows: Rows) -> None:
-        """Label and value side by side; the values can be selected."""
+    def show_rows(self, rows: Rows, *, scrolled: bool = False) -> None:
+        """Label and value side by side; the values can be selected. `scrolled`: many rows, in an area of their own."""
         grid = QGridLayout()
         grid.setHorizontalSpacing(24)
         grid.setVerticalSpacing(8)
@@ -50,7 +49,21 @@ class ExplainingDialog(QDialog):
             grid.addWidget(name_label, row, 0, top)
             grid.addWidget(selectable(Text(self._theme, value, wrap=True)), row, 1, top)
         self.column.addSpacing(8)
-        self.column.addLayout(grid)
+        if scrolled:
+            self.column.addWidget(self._scrolled(grid), 1)
+        else:
+            self.column.addLayout(grid)
+
+    def _scrolled(self, rows: QGridLayout) -> QScrollArea:
+        page = QWidget()
+        page.setLayout(rows)
+        rows.setContentsMargins(0, 0, 8, 0)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setWidget(page)
+        area.setMinimumHeight(self._theme.scaled(160))
+        describe(area, tr("Details"), tr("The arrow keys scroll."))
+        return area
 
     def finish(self) -> None:
         """Add the button that closes it, and take a readable width and the height that the words need."""
@@ -62,32 +75,14 @@ class ExplainingDialog(QDialog):
         row.addWidget(close)
         self.column.addLayout(row)
         width = min(self._theme.scaled(560), self.screen().availableSize().width() - 48)
-        self.resize(width, self.column.totalHeightForWidth(width))
+        height = min(self.column.totalHeightForWidth(width), self.screen().availableSize().height() - 96)
+        self.resize(width, height)
         close.setFocus()
 
 
 def selectable(shown: QLabel) -> QLabel:
     shown.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return shown
-
-
-def network_dialog(theme: Theme, parent: QWidget, network: NetworkViewModel) -> QDialog:
-    """What the operating system refuses, as it reported it, and what that means."""
-    dialog = ExplainingDialog(theme, parent, network.text)
-    dialog.say(network.tooltip)
-    if network.enforced:
-        dialog.say(
-            tr("The lock was set before anything else was loaded and can't be opened again while Alcove runs. "
-               "It was tried out at the start; this is what the system answered:")
-        )  # fmt: skip
-    else:
-        dialog.say(
-            tr("Alcove sends nothing all the same. But nobody but Alcove itself sees to it on this system.")
-        )
-    dialog.show_rows(network.details)
-    dialog.column.addStretch(1)
-    dialog.finish()
-    return dialog
 
 
 def computer_dialog(theme: Theme, parent: QWidget, models: ModelsViewModel) -> QDialog:

@@ -7,6 +7,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from desktop.i18n import tr
+from desktop.processes.switch import Position
 from desktop.viewmodels.conversations import ConversationsViewModel
 from desktop.viewmodels.models import ModelsViewModel
 from desktop.viewmodels.network import NetworkViewModel
@@ -102,7 +103,9 @@ class Header(QWidget):
         describe(self.model_chip, text, self._models.chip_tooltip, tip=True)
 
     def _show_network(self, network: NetworkViewModel) -> None:
-        if network.enforced:
+        if network.position is not Position.OFFLINE:
+            self.network_chip.show_look(Shape.PILL, "arrow-down", "link")
+        elif network.enforced:
             self.network_chip.show_look(Shape.PILL, "shield-check", "success")
         else:
             self.network_chip.show_look(Shape.DASHED_PILL, "shield-alert", "warning")

@@ -217,7 +217,7 @@ class MainWindow(QMainWindow):
         self._open(SettingsDialog(self.theme, self, self._settings))
 
     def _show_network(self) -> None:
-        from desktop.views.dialogs import network_dialog
+        from desktop.views.network_dialog import network_dialog
 
         self._open(network_dialog(self.theme, self, self._network))
 
