@@ -153,14 +153,13 @@ def test_what_carries_a_conversation_is_sent_on_to_nobody(tmp_path: Path) -> Non
     made = certificates(tmp_path)
     with outside(made.context) as server:
         endpoints = {"acme": Endpoint("localhost", server.port)}
-        settings: dict[str, object] = {"position": Position.REMOTE, "endpoints": endpoints}
         server.answers["/v1"] = Answer(307, {"Location": "/elsewhere"})
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SSL_CERT_FILE", str(made.authority))  # OpenSSL reads it from the process itself
             errand = Errand(Purpose.CHAT, "acme", "m1", "7", {"names": 3})
             headers = {"Authorization": "Bearer canary", "anthropic-version": "1", "Cookie": "x"}
             with (
-                client_for(tmp_path, "", **settings) as client,
+                client_for(tmp_path, "", position=Position.REMOTE, endpoints=endpoints) as client,
                 errand.running(),
                 GatedHttp(client).stream("POST", server.url + "/v1", headers, b"my words") as answer,
             ):
