@@ -15,10 +15,9 @@ from providers.gate.ledger import Ledger
 from providers.gate.rows import EndRow, RequestRow
 
 
-def row(number: int, verdict: str = "allowed", **more: str) -> RequestRow:
-    return RequestRow(
-        f"id{number}", "download", "GET", "https", "hf.co", 443, f"/{number}", verdict, "hub", **more
-    )
+def row(number: int, verdict: str = "allowed", model: str = "") -> RequestRow:
+    place = ("GET", "https", "hf.co", 443, f"/{number}")
+    return RequestRow(f"id{number}", "download", *place, verdict, "hub", model=model)
 
 
 @pytest.fixture
