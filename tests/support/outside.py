@@ -7,6 +7,7 @@ import json
 import os
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -31,6 +32,16 @@ class Answer:
     held: bool = False
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that go away in the middle are what is tested."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 class Outside:
     """A real HTTP server in a thread, and what it was asked."""
 
@@ -39,8 +50,7 @@ class Outside:
         self.asked: list[tuple[str, str, dict[str, str]]] = []  # method, path with query, headers
         self.went_away = threading.Event()  # a client that was being answered
         self.go_on = threading.Event()
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         if context is not None:
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.port: int = self._server.server_address[1]
@@ -152,8 +162,9 @@ class Certificates:
     context: ssl.SSLContext
 
 
-def certificates(folder: Path, name: str = "localhost", trusted: bool = True) -> Certificates:
-    """Made by openssl. `trusted` False: the server vouches for itself."""
+def certificates(folder: Path, *names: str, trusted: bool = True) -> Certificates:
+    """Made by openssl, for "localhost" or these names. `trusted` False: the server vouches for itself."""
+    names = names or ("localhost",)
     key, certificate, authority = folder / "server.key", folder / "server.pem", folder / "authority.pem"
 
     def openssl(*arguments: str) -> None:
@@ -164,7 +175,7 @@ def certificates(folder: Path, name: str = "localhost", trusted: bool = True) ->
             "-subj", "/CN=Test authority")  # fmt: skip
     signed_by = ("-CA", "authority.pem", "-CAkey", "authority.key") if trusted else ()
     openssl("req", "-x509", *new_key, "-keyout", "server.key", "-out", "server.pem", "-days", "2",
-            "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}",
+            "-subj", f"/CN={names[0]}", "-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in names),
             "-addext", "basicConstraints=critical,CA:FALSE", *signed_by)  # fmt: skip
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)

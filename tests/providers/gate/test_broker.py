@@ -14,7 +14,16 @@ from pathlib import Path
 
 import pytest
 from support.broker_kills import kill_again_and_again
-from support.outside import Answer, Outside, broker, ledger_rows, outside, requests_in, set_switch
+from support.outside import (
+    Answer,
+    Outside,
+    broker,
+    certificates,
+    ledger_rows,
+    outside,
+    requests_in,
+    set_switch,
+)
 from support.store_files import small_disk
 
 from desktop.processes.switch import Position
@@ -115,6 +124,53 @@ def test_refusals_come_back_with_their_rule(tmp_path: Path) -> None:
     assert [row["rule"] for row in requests_in(tmp_path)] == [
         *("host", "scheme", "credentials-in-url", "malformed", "position"),
     ]
+
+
+def test_a_certificate_is_judged_by_what_this_system_trusts(tmp_path: Path) -> None:
+    home, keys = tmp_path / "home", tmp_path / "keys"
+    keys.mkdir()
+    made = certificates(keys)
+
+    async def untrusted(client: BrokerClient) -> None:
+        assert (await fails(client, server.url + "/x")).fault is GateFault.CERTIFICATE
+        assert server.asked == []
+
+    async def trusted(client: BrokerClient) -> None:
+        assert await client.fetch(server.url + "/x", Purpose.DOWNLOAD, 10) == b"hello"
+
+    with outside(made.context) as server:
+        set_switch(home, Position.DOWNLOADS, server)
+        with_broker(home, untrusted)
+        with_broker(home, trusted, {"SSL_CERT_FILE": str(made.authority)})
+
+
+def test_a_key_with_a_line_break_goes_nowhere_and_is_quoted_nowhere(tmp_path: Path) -> None:
+    canary = "sk-canary-7431"
+
+    async def work(client: BrokerClient) -> None:
+        for name, value in (
+            ("Authorization", f"Bearer {canary}\r\nX-More: 1"),
+            ("Authorization", f"Bearer {canary}\n"),
+            ("Authorization", f"Bearer {canary}\x00"),
+            (f"X-{canary}\r\n", "x"),
+            ("Accept", f"{canary}é\ud800"),
+        ):
+            message = Fetch(server.url + "/x", Purpose.DOWNLOAD, 10, {name: value})
+            said = ""
+            try:
+                async for event in client.request(message):
+                    said += repr(event)
+            except GateError as error:
+                said += str(error)
+            assert canary not in said
+        assert canary not in client._link.last_words
+
+    with outside() as server:
+        on(tmp_path, server, work)
+        assert not any("x-more" in headers for _, _, headers in server.asked)
+        assert canary not in repr([headers for _, _, headers in server.asked])
+    for file in tmp_path.rglob("*"):
+        assert not file.is_file() or canary.encode() not in file.read_bytes()
 
 
 def test_closing_the_stream_reaches_the_server(tmp_path: Path) -> None:

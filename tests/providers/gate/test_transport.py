@@ -8,7 +8,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -265,6 +265,50 @@ def test_giving_up_cuts_the_connection_while_the_server_is_silent(tmp_path: Path
     assert outcomes(tmp_path) == ["cancelled"]
 
 
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_giving_up_wakes_who_waits_for_a_server_that_says_nothing(tmp_path: Path, encrypted: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"{'https' if encrypted else 'http'}://127.0.0.1:{silent.getsockname()[1]}"
+        with client_for(tmp_path, url) as client:
+            errand, faults = Errand(Purpose.DOWNLOAD), list[GateFault]()
+            thread = threading.Thread(target=lambda: faults.append(failure_of(errand, client, url + "/")))
+            thread.start()
+            connection, _ = silent.accept()
+            with connection:
+                assert connection.recv(1)  # the request, or the first word of TLS
+                errand.give_up()
+                thread.join(8)
+                assert not thread.is_alive()
+    assert faults == [GateFault.CANCELLED]
+    assert outcomes(tmp_path) == ["cancelled"]
+
+
+def test_giving_up_cuts_an_encrypted_connection_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = certificates(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(made.authority))
+    with outside(made.context) as server, client_for(tmp_path, server) as client:
+        server.answers["/"] = Answer(body=b"x" * 1000, held=True)
+        errand, begun, faults = Errand(Purpose.DOWNLOAD), threading.Event(), list[GateFault]()
+
+        def work() -> None:
+            try:
+                with errand.running(), GatedHttp(client).stream("GET", server.url + "/") as answer:
+                    for _ in answer.iter_bytes():
+                        begun.set()
+            except GateError as error:
+                faults.append(error.fault)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert begun.wait(20)
+        errand.give_up()
+        thread.join(20)
+        assert not thread.is_alive() and server.went_away.wait(20)
+    assert faults == [GateFault.CANCELLED]
+
+
 def failure_of(errand: Errand, client: GatedClient, url: str) -> GateFault:
     with errand.running():
         return failure(client, url).fault
@@ -284,9 +328,9 @@ class _Proxy(socketserver.ThreadingTCPServer):
 
     allow_reuse_address = daemon_threads = True
 
-    def __init__(self, refuse: bool = False) -> None:
+    def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
-        self.refuse = refuse
+        self.leads_to = 0  # a port of this machine, wherever somebody wants to go
         super().__init__(("127.0.0.1", 0), _Connect)
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -295,12 +339,29 @@ class _Proxy(socketserver.ThreadingTCPServer):
         return f"127.0.0.1:{self.server_address[1]}"
 
 
+def _carry(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
 class _Connect(http.server.BaseHTTPRequestHandler):
     def do_CONNECT(self) -> None:
         proxy = self.server
         assert isinstance(proxy, _Proxy)
         proxy.asked.append((self.path, self.headers.get("Proxy-Authorization", "")))
-        self.wfile.write(b"HTTP/1.1 403 No\r\n\r\n" if proxy.refuse else b"HTTP/1.1 502 Nobody there\r\n\r\n")
+        if not proxy.leads_to:
+            self.wfile.write(b"HTTP/1.1 403 No\r\n\r\n")
+            return
+        with socket.create_connection(("127.0.0.1", proxy.leads_to)) as far:
+            self.wfile.write(b"HTTP/1.1 200 Go\r\n\r\n")
+            back = threading.Thread(target=_carry, args=(far, self.connection))
+            back.start()
+            _carry(self.connection, far)
+            back.join()
+        self.close_connection = True
 
     def do_GET(self) -> None:
         raise AssertionError("this machine is not reached through a proxy")
@@ -326,6 +387,29 @@ def test_the_proxy_of_the_environment_is_used_and_noted_without_its_account(
     (row,) = requests_in(tmp_path)
     assert (row["host"], row["via"]) == ("huggingface.co", proxy.place)
     assert b"canary" not in (tmp_path / "ledger/ledger.jsonl").read_bytes()
+
+
+def test_through_a_proxy_the_hub_is_who_it_says_and_its_key_stays_with_it(
+    tmp_path: Path, proxy: _Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = certificates(tmp_path, "huggingface.co", "cdn-lfs.hf.co")
+    monkeypatch.setenv("SSL_CERT_FILE", str(made.authority))
+    key = {"Authorization": "Bearer canary"}
+    with outside(made.context) as server, client_for(tmp_path, "", {"ALL_PROXY": proxy.place}) as client:
+        proxy.leads_to = server.port
+        server.answers["/file"] = Answer(302, {"Location": "https://cdn-lfs.hf.co/stored?Signature=secret"})
+        assert get(client, "https://huggingface.co/file", key) == b"hello"
+        assert [headers.get("authorization") for _, _, headers in server.asked] == ["Bearer canary", None]
+        assert failure(client, "https://cdn-lfs.hf.co/stored", key).rule == "credentials"
+        # Not in the certificate: somebody in the middle.
+        assert failure(client, "https://hf.co/x").fault is GateFault.CERTIFICATE
+        assert len(server.asked) == 2
+    assert [asked for asked, _ in proxy.asked] == ["huggingface.co:443", "cdn-lfs.hf.co:443", "hf.co:443"]
+    noted = [(row["host"], row["path"], row["via"]) for row in requests_in(tmp_path)][:2]
+    assert noted == [
+        ("huggingface.co", "/file", proxy.place),
+        ("cdn-lfs.hf.co", "/stored?Signature", proxy.place),
+    ]
 
 
 def test_this_machine_is_never_reached_through_a_proxy(tmp_path: Path, proxy: _Proxy) -> None:
