@@ -14,6 +14,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.outside import Answer, Outside, certificates, ledger_rows, outside, requests_in
 
 from providers.gate.errand import Errand
@@ -417,6 +419,32 @@ def test_this_machine_is_never_reached_through_a_proxy(tmp_path: Path, proxy: _P
     with outside() as server, client_for(tmp_path, server, everywhere) as client:
         assert get(client, server.url + "/x") == b"hello"
     assert proxy.asked == []
+
+
+_PLAIN_PIECES = (
+    "huggingface.co hf.co evil.test 127.0.0.1 [::1] localhost @ : / ? # . %2e %00 а 。 a:b 443 .. -"
+)
+_PIECES = st.sampled_from([*_PLAIN_PIECES.split(), "\\", "\r\n", " "])
+
+
+def test_whatever_url_is_asked_for_only_the_hub_is_ever_reached_and_every_way_has_its_row(
+    tmp_path: Path, proxy: _Proxy
+) -> None:
+    with client_for(tmp_path, "", {"ALL_PROXY": proxy.place}) as client:
+
+        @settings(max_examples=300)
+        @given(
+            st.sampled_from(["https://", "http://", "HTTPS:", ""]), st.lists(_PIECES, max_size=6).map("".join)
+        )
+        def ask(scheme: str, rest: str) -> None:
+            before = len(requests_in(tmp_path))
+            failure(client, scheme + rest)  # the proxy lets nobody through
+            assert len(requests_in(tmp_path)) == before + 1
+
+        ask()
+    allowed = [f"{row['host']}:{row['port']}" for row in requests_in(tmp_path) if row["verdict"] == "allowed"]
+    assert [asked for asked, _ in proxy.asked] == allowed
+    assert allowed and all(("." + place).endswith((".hf.co:443", ".huggingface.co:443")) for place in allowed)
 
 
 @pytest.mark.parametrize("value", ["socks5://127.0.0.1:1", "ftp://x", "http://", "http://[", "http://x:0"])
