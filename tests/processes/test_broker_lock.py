@@ -131,6 +131,13 @@ def test_a_broker_writes_in_its_own_folders_and_can_not_even_read_the_conversati
 
 
 @linux_only
+def test_a_folder_on_a_disk_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    answer(tmp_path / "home", "", tmp_path / "disk" / "models")
+    assert not (tmp_path / "disk").exists()
+    assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["downloads", "ledger", "models"]
+
+
+@linux_only
 @needs_landlock
 def test_the_libraries_of_the_broker_load_after_its_lock(tmp_path: Path) -> None:
     seen = answer(
