@@ -17,13 +17,13 @@ def lock_down(role: Role, network: Network | None = None, places: Places | None 
 
     `network`: None for the role's own policy, or the weaker one that the role's table allows for GPU drivers;
     ValueError for any other. `places`: the files of a role that is kept to its own; None for those of this
-    account's Alcove. They are made first, if they are missing: what is locked can't make them. Everything else
+    account's Alcove. Its own folders are made first: what is locked can't make them. Everything else
     that goes wrong is in the report: nothing is claimed that the self-test did not see.
     """
     network = allowed_network(role, network)
     places = places or Places(home_folder(os.environ))
     if POLICIES[role].own_folders_only:
-        for folder in places.writable:
+        for folder in places.own:
             with suppress(OSError):  # then writing there fails, and is told where it is tried
                 os.makedirs(folder, mode=0o700, exist_ok=True)
     # Each system's file is imported only there: they import what the others do not have.

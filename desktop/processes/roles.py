@@ -48,8 +48,12 @@ class Places:
     folders: tuple[str, ...] = ()  # more folders that may be written to
 
     @property
+    def own(self) -> tuple[str, ...]:
+        return tuple(os.path.join(self.home, name) for name in OWN_FOLDERS)
+
+    @property
     def writable(self) -> tuple[str, ...]:
-        return (*(os.path.join(self.home, name) for name in OWN_FOLDERS), *self.folders)
+        return (*self.own, *self.folders)
 
 
 OWN_FOLDERS = ("models", "ledger", "downloads")

@@ -204,7 +204,7 @@ def program(architecture: Architecture, policy: Policy, network: Network) -> lis
         refused += _BEING_REACHED
     if not policy.may_start_programs:
         refused += _STARTING_PROGRAMS
-    if not policy.may_change_files:
+    if not policy.may_change_files or policy.own_folders_only:
         refused += _CHANGING_RIGHTS
     for name in refused:
         rules += _answer(architecture.number(name), _REFUSE)

@@ -20,6 +20,7 @@ _PATIENCE = 2.0  # seconds that a broker gets to write its last rows once its in
 BrokerProcess = subprocess.Popen[bytes]
 
 _running: BrokerProcess | None = None
+_taken = False  # whether somebody may have asked it for something
 
 
 def open_way_out(home: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -36,7 +37,12 @@ def open_way_out(home: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def broker() -> BrokerProcess | None:
-    """The broker that was started with this process; None while the switch is offline or none could start."""
+    """The broker that was started with this process; None while the switch is offline or none could start.
+
+    For one caller, who takes over its pipes.
+    """
+    global _taken
+    _taken = True
     return _running
 
 
@@ -60,10 +66,15 @@ def start_broker(home: str, environ: Mapping[str, str]) -> BrokerProcess:
 
 
 def close_way_out() -> None:
-    """End the broker in good order: what is under way is cut off and its rows are closed. Waits at most 2 s."""
+    """End the broker in good order: what is under way is cut off and its rows are closed. Waits at most 2 s.
+
+    One that nobody asked for anything has nothing to finish, and nobody waits for it.
+    """
     global _running
     process, _running = _running, None
     if process is not None:
+        if not _taken:
+            process.kill()
         end_broker(process)
 
 

@@ -14,6 +14,13 @@ _LONGEST_NAME, _LONGEST_TARGET = 253, 8192
 _USUAL_PORTS = {"https": 443, "http": 80}
 
 
+def plain_url(url: str) -> str:
+    """The URL itself. Raises ValueError for one with anything in it that two readers could take differently."""
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        raise ValueError("not the plain form of a URL")
+    return url
+
+
 def port_of(address: Address) -> int | None:
     """The port that would be connected to."""
     return _USUAL_PORTS.get(address.scheme) if address.port is None else address.port

@@ -26,6 +26,10 @@ HUB_ENDPOINTS = ("huggingface.co", "hf.co")
 
 MOST_REDIRECTS = 5
 
+# Where the hub's own library reports what it is used for, and asks by which programs it may be used; it does the
+# latter by itself before any request, whatever it is told about telemetry.
+TELEMETRY_PATHS = ("/api/telemetry", "/api/agent-harnesses")
+
 _FROM_THE_HUB = (Purpose.DOWNLOAD, Purpose.SEARCH)
 _WITH_A_MODEL = (Purpose.CHAT, Purpose.TITLE)
 _OF_POSITION: dict[Position, tuple[Purpose, ...]] = {
@@ -102,6 +106,9 @@ class Gate:
         named = all(name in _names(outgoing.address) for name in outgoing.host_headers)
         return None if named and len(outgoing.host_headers) <= 1 else Rule.HOST
 
+    def _telemetry(self, outgoing: Outgoing) -> Rule | None:
+        return Rule.TELEMETRY if outgoing.address.target.lower().startswith(TELEMETRY_PATHS) else None
+
     def _scheme(self, outgoing: Outgoing) -> Rule | None:
         if outgoing.address.scheme == "https":
             return None
@@ -153,6 +160,7 @@ _CHECKS: tuple[Check, ...] = (
     # Model, conversation label and budget come here, before the address is looked at.
     Gate._form,
     Gate._host,
+    Gate._telemetry,
     Gate._scheme,
     Gate._port,
     Gate._userinfo,

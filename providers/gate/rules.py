@@ -44,6 +44,7 @@ class Rule(StrEnum):
     MALFORMED = "malformed"  # not an address in its plain form
     HOST = "host"  # not on the list for this purpose
     REDIRECT = "redirect"  # sent on to a host that is not on the list, or too often
+    TELEMETRY = "telemetry"  # what a library would tell or ask for by itself, for its maker's sake
     SCHEME = "scheme"
     PORT = "port"
     CREDENTIALS_IN_URL = "credentials-in-url"

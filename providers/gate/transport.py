@@ -17,7 +17,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from providers.gate.address import port_of
+from providers.gate.address import plain_url, port_of
 from providers.gate.errand import Errand, current_errand
 from providers.gate.faults import GateError
 from providers.gate.gate import MOST_REDIRECTS, Gate
@@ -30,6 +30,7 @@ from providers.gate.sending import USER_AGENT, carries_a_key, row_of, sent_heade
 from providers.gate.wire import (
     Exchange,
     WatchedNetwork,
+    is_odd,
     through,
     tls_or_name_fault,
     trusted_by_the_system,
@@ -39,7 +40,6 @@ from providers.gate.wire import (
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 300.0
-MOST_HEADERS = 100  # of an answer; their size is limited to 100 kB by the library below
 MOST_BODY_BYTES = 64 * 1024 * 1024
 _MOST_CONNECTIONS = 32
 _TIMEOUTS = {"connect": CONNECT_SECONDS, "read": READ_SECONDS, "write": READ_SECONDS, "pool": CONNECT_SECONDS}
@@ -159,7 +159,8 @@ class GateTransport(httpx.BaseTransport):
                 answer = self._pool(proxy).handle_request(plain)
         finally:
             work_on(None)
-        if len(answer.headers) > MOST_HEADERS or answer.status < 200:
+        if is_odd(answer):
+            exchange.cut()
             answer.close()
             raise httpx.RemoteProtocolError("an answer of an odd form")
         return answer
@@ -296,8 +297,6 @@ class GatedResponse:
 
     def iter_bytes(self) -> Iterator[bytes]:
         """The body in pieces as they come. Raises `GateError` when it breaks off."""
-        if self.headers.get("content-encoding", "identity").lower() != "identity":
-            raise GateError(GateFault.UNREADABLE, detail="packed, though it was asked for as it is")
         with _as_gate_errors():
             yield from self._response.iter_raw()
 
@@ -321,7 +320,7 @@ class GatedHttp:
         purpose = errand.purpose if errand is not None else Purpose.DOWNLOAD
         try:
             request = self._client.build_request(
-                method, _visible(url), headers=dict(headers or {}), content=content
+                method, plain_url(url), headers=dict(headers or {}), content=content
             )
         except (httpx.InvalidURL, ValueError, TypeError) as error:
             transport = self._client._transport
@@ -380,12 +379,6 @@ def _errors_of_httpx() -> Iterator[None]:
             if kind.__module__.startswith("httpcore") and isinstance(same, type):
                 raise same(str(error)) from error
         raise
-
-
-def _visible(url: str) -> str:
-    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        raise ValueError("not the plain form of a URL")
-    return url
 
 
 def _address(url: httpx.URL) -> Address:

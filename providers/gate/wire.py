@@ -25,13 +25,13 @@ class Exchange:
         self.place = place  # host and port of the server, or of the proxy before it
         self.bytes_out = self.bytes_in = 0
         self.given_up = False
-        self._stream: httpcore.NetworkStream | None = None
+        self._handle: socket.socket | None = None
         self._lock = threading.Lock()
 
-    def on(self, stream: httpcore.NetworkStream) -> None:
+    def on(self, handle: socket.socket) -> None:
         """This connection works for the exchange now. Raises `httpcore.ReadError` when it was given up."""
         with self._lock:
-            self._stream = stream
+            self._handle = handle
             if self.given_up:
                 raise httpcore.ReadError("given up")
 
@@ -39,12 +39,10 @@ class Exchange:
         """End the connection from another thread: who waits for it wakes up, and the server sees the end."""
         with self._lock:
             self.given_up = True
-            stream = self._stream
-        way = stream.get_extra_info("socket") if stream is not None else None
-        if isinstance(way, socket.socket):
+            handle = self._handle
+        if handle is not None:
             with suppress(OSError):  # it has ended by itself
-                # Not `way.shutdown`: TLS's own forgets its state, which the waiting thread still needs.
-                socket.socket.shutdown(way, socket.SHUT_RDWR)
+                handle.shutdown(socket.SHUT_RDWR)
 
 
 _here = threading.local()
@@ -63,30 +61,42 @@ def _exchange() -> Exchange:
 
 
 class WatchedStream(httpcore.NetworkStream):
-    def __init__(self, inner: httpcore.NetworkStream) -> None:
+    """A connection. `handle`: a second name of its socket, which stays valid while TLS takes the first over."""
+
+    def __init__(self, inner: httpcore.NetworkStream, handle: socket.socket) -> None:
         self._inner = inner
+        self._handle = handle
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         exchange = _exchange()
-        exchange.on(self._inner)
+        exchange.on(self._handle)
         data = self._inner.read(max_bytes, timeout)
         exchange.bytes_in += len(data)
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         exchange = _exchange()
-        exchange.on(self._inner)
+        exchange.on(self._handle)
         exchange.bytes_out += len(buffer)
         self._inner.write(buffer, timeout)
 
     def close(self) -> None:
         self._inner.close()
+        self._handle.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        _exchange().on(self._inner)
-        return WatchedStream(self._inner.start_tls(ssl_context, server_hostname, timeout))
+        _exchange().on(self._handle)
+        # Its own, not the one that all connections share: that one is locked while it shakes hands, and a server
+        # that does not answer would keep all others waiting.
+        context = trusted_by_the_system()
+        context.set_alpn_protocols(["http/1.1"])
+        try:
+            return WatchedStream(self._inner.start_tls(context, server_hostname, timeout), self._handle)
+        except BaseException:
+            self.close()
+            raise
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
@@ -110,11 +120,12 @@ class WatchedNetwork(httpcore.NetworkBackend):
         if (host, port) != exchange.place:
             raise httpcore.ConnectError("this is not where the request was let go")
         stream = self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
-        watched = WatchedStream(stream)
+        way: socket.socket = stream.get_extra_info("socket")
+        watched = WatchedStream(stream, way.dup())
         try:
-            exchange.on(stream)
+            exchange.on(watched._handle)
         except httpcore.ReadError:
-            stream.close()
+            watched.close()
             raise
         return watched
 
@@ -129,6 +140,16 @@ def trusted_by_the_system() -> ssl.SSLContext:
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+MOST_HEADERS = 100  # of an answer; their size is limited to 100 kB by the library below
+
+
+def is_odd(answer: httpcore.Response) -> bool:
+    """Another protocol, far too many headers, or packed: it was asked for as it is, and a bomb comes packed."""
+    coding = [value.lower() for name, value in answer.headers if name.lower() == b"content-encoding"]
+    is_packed = any(value not in (b"", b"identity") for value in coding)
+    return answer.status < 200 or len(answer.headers) > MOST_HEADERS or is_packed
 
 
 def through(proxy: str) -> httpcore.Proxy:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from statistics import median
@@ -39,7 +41,9 @@ def run(quick: bool) -> list[Row]:
 
 def _lock_row(role: Role, times: int) -> Row:
     command = [sys.executable, "-c", LOCK, str(ROOT), role.value]
-    runs = [json.loads(subprocess.check_output(command)) for _ in range(times)]
+    with tempfile.TemporaryDirectory() as home:  # a broker's lock makes the folders that it leaves open
+        environ = {**os.environ, "ALCOVE_HOME": home}
+        runs = [json.loads(subprocess.check_output(command, env=environ)) for _ in range(times)]
     seconds = median(elapsed for _, elapsed in runs)
     return Row(
         name=f"Locking a {role}, its self-test included",
