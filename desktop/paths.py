@@ -24,6 +24,16 @@ class Paths:
         return self.home / "settings.json"
 
     @property
+    def library(self) -> Path:
+        """What is known of the models on this disk."""
+        return self.home / "library.json"
+
+    @property
+    def models(self) -> Path:
+        """Models that Alcove downloaded."""
+        return self.home / "models"
+
+    @property
     def log(self) -> Path:
         return self.home / "alcove.log"
 

@@ -12,6 +12,7 @@ class Role(StrEnum):
 
     DESKTOP = "desktop"
     WORKER = "worker"
+    SCANNER = "scanner"
 
 
 class Network(StrEnum):
@@ -51,6 +52,16 @@ POLICIES: dict[Role, Policy] = {
         does="opens a model file from a stranger, renders its template, generates",
         network=Network.NONE,
         weaker=Network.UNIX_ONLY,  # some GPU drivers want a Unix socket
+        may_start_programs=False,
+        may_change_files=False,
+        memory_limited=True,
+        out_of_memory_score=500,
+        niceness=5,
+    ),
+    Role.SCANNER: Policy(
+        does="looks for model files, reads their headers, hashes them",
+        network=Network.NONE,
+        weaker=Network.NONE,
         may_start_programs=False,
         may_change_files=False,
         memory_limited=True,
