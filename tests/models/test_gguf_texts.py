@@ -15,7 +15,11 @@ def listed(texts: list[bytes], order: str = "<") -> bytes:
     return b"".join(struct.pack(order + "Q", len(text)) + text for text in texts)
 
 
-words = st.binary(max_size=20) | st.binary(min_size=55, max_size=70) | st.sampled_from([b"", b"\0" * 63, b"\n" * 64])
+words = (
+    st.binary(max_size=20)
+    | st.binary(min_size=55, max_size=70)
+    | st.sampled_from([b"", b"\0" * 63, b"\n" * 64])
+)
 
 
 @given(st.lists(words, max_size=300), st.binary(max_size=30), st.sampled_from("<>"))

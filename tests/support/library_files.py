@@ -119,7 +119,9 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def into_hugging_face_cache(cache: Path, repo: str, file: Path, revision: str = "a" * 40, name: str = "") -> Path:
+def into_hugging_face_cache(
+    cache: Path, repo: str, file: Path, revision: str = "a" * 40, name: str = ""
+) -> Path:
     """Put a file into a cache laid out as huggingface_hub does it. Returns the link in its snapshot."""
     root = cache / ("models--" + repo.replace("/", "--"))
     blob = root / "blobs" / sha256_of(file)
@@ -159,7 +161,10 @@ def into_ollama_store(
     content = {
         "schemaVersion": 2,
         "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
-        "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "digest": "sha256:" + "0" * 64},
+        "config": {
+            "mediaType": "application/vnd.docker.container.image.v1+json",
+            "digest": "sha256:" + "0" * 64,
+        },
         "layers": described,
     }
     manifest.write_text(json.dumps(content))

@@ -1,4 +1,4 @@
-"""What the library tells about a model is what its file says, and what is wrong with a file is told before it is loaded."""
+"""The library tells about a model what its file says, and what is wrong with it before anybody loads it."""
 
 from __future__ import annotations
 

@@ -161,7 +161,12 @@ def test_any_part_stands_for_its_model(tmp_path: Path) -> None:
         assert candidate.paths == tuple(map(str, paths)) and not candidate.missing
 
 
-@given(st.text(max_size=30), st.integers(0, 99_999), st.integers(0, 99_999), st.sampled_from([".gguf", ".GGUF", ""]))
+@given(
+    st.text(max_size=30),
+    st.integers(0, 99_999),
+    st.integers(0, 99_999),
+    st.sampled_from([".gguf", ".GGUF", ""]),
+)
 def test_what_counts_as_a_part_names_a_part_that_can_be(name: str, number: int, count: int, end: str) -> None:
     file = f"{name}-{number:05}-of-{count:05}{end}"
     assert is_part(file) is (bool(name) and 1 <= number <= count and bool(end))
@@ -183,12 +188,16 @@ def test_the_cache_of_hugging_face_is_understood(tmp_path: Path) -> None:
     first = write_chat_model(tmp_path / "Model-Q4_K_M.gguf")
     first_hash = sha256_of(first)
     link = into_hugging_face_cache(cache, "org/Model-GGUF", first)
-    other = into_hugging_face_cache(cache, "org/Model-GGUF", write_projector(tmp_path / "p.gguf", 64), name="sub/p.gguf")
+    other = into_hugging_face_cache(
+        cache, "org/Model-GGUF", write_projector(tmp_path / "p.gguf", 64), name="sub/p.gguf"
+    )
     (cache / "models--org--Model-GGUF" / "blobs" / "unfinished.incomplete").write_bytes(b"GGUF")
     (cache / "datasets--org--data" / "snapshots" / "r").mkdir(parents=True)
     (cache / "datasets--org--data" / "snapshots" / "r" / "no.gguf").write_bytes(b"")
     (cache / "models--empty--repo").mkdir()
-    candidates = {candidate.paths[0]: candidate for candidate in found(Place(Source.HUGGING_FACE, str(cache)))}
+    candidates = {
+        candidate.paths[0]: candidate for candidate in found(Place(Source.HUGGING_FACE, str(cache)))
+    }
     assert set(candidates) == {str(link), str(other)}
     assert candidates[str(link)].repo == "org/Model-GGUF"
     assert candidates[str(link)].expected_sha256 == (first_hash,)
@@ -242,8 +251,10 @@ def test_ollamas_names_are_what_one_types(parts: tuple[str, str, str, str], name
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.sampled_from(["layers", "mediaType", "digest", "x"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["layers", "mediaType", "digest", "x"]), inner, max_size=4)
+    ),
     max_leaves=20,
 )
 digests = st.sampled_from(
@@ -283,7 +294,9 @@ def test_bytes_that_are_no_manifest_name_nothing(content: bytes) -> None:
     only_digests(model_digests(content))
 
 
-@pytest.mark.parametrize("content", [b"[" * 100_000, b" " * (2 << 20), b'{"layers":[' + b"{}," * 10_000 + b"{}]}"])
+@pytest.mark.parametrize(
+    "content", [b"[" * 100_000, b" " * (2 << 20), b'{"layers":[' + b"{}," * 10_000 + b"{}]}"]
+)
 def test_a_manifest_made_to_exhaust_the_reader_names_nothing(content: bytes) -> None:
     assert list(model_digests(content)) == []
 
