@@ -27,6 +27,7 @@ from models.library.messages import Finished, Found, Hashed, Hashing, Looking, U
 from models.library.places import usual_places
 from models.library.projectors import pair
 from models.library.splits import stem
+from models.runtime.codec import Codec
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.link import Spawn
 from models.starter import starter_path
@@ -119,9 +120,11 @@ class Library:
                                 for entry in _settle(catalogue, told, closed):
                                     yield entry
                                 await self._save()  # before it is said that the scan is done
+                                told.clear()
                                 yield report
             finally:
-                await self._save()
+                if told:
+                    await self._save()
 
     async def import_file(self, path: Path) -> LibraryEntry:
         """Add one file where it lies. An entry with a `problem` is told and not kept. Raises as `scan` does."""
@@ -295,6 +298,12 @@ class Library:
             if content != self._written:
                 await asyncio.to_thread(write_catalogue, self._paths.library, content)
                 self._written = content
+
+
+def as_record(entry: LibraryEntry) -> dict[str, object]:
+    """An entry for `--json`: all its fields, and what follows from them."""
+    derived = {"path": entry.path, "size": entry.size, "sha256": entry.sha256, "verified": entry.verified}
+    return {**Codec((LibraryEntry,)).encode(entry), **derived}
 
 
 def _paths(entry: LibraryEntry) -> tuple[str, ...]:

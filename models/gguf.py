@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from models.ggml_types import BLOCKS, FILE_TYPES
 from models.gguf_texts import Bytes, SeenLists, end_of_texts
@@ -58,8 +59,7 @@ class Skipped:
 Value = Scalar | tuple[Scalar, ...] | Skipped
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """Where the numbers of one tensor lie. `size` in bytes, 0 for a type this program does not know."""
 
     name: str
@@ -320,28 +320,35 @@ class _Reader:
         return alignment
 
     def _tensor(self) -> Tensor:
-        size = _LENGTH[self._order]
-        self._need(size.size)
-        start = self._at + size.size
-        (length,) = size.unpack_from(self._view, self._at)
+        """One of hundreds, so it is read in three steps, without asking for each number."""
+        view, order, start = self._view, self._order, self._at + 8
+        if start > self._end:
+            self._need(8)
+        (length,) = _LENGTH[order](view, self._at)
         if length > _MAX_NAME_BYTES:
             raise _damaged(f"{length} bytes in the name of a tensor")
-        self._at = start + length
-        dimensions = self._count("I", _MAX_DIMENSIONS, "dimensions of a tensor")
-        layout = _TENSOR[self._order][dimensions]
-        self._need(layout.size)
-        *shape, kind, offset = layout.unpack_from(self._view, self._at)
-        self._at += layout.size
-        name = self._view[start : start + length].decode("utf-8", "replace")
+        self._at = at = start + length
+        if at + 4 > self._end:
+            self._need(4)
+        (dimensions,) = _DIMENSIONS[order](view, at)
+        if dimensions > _MAX_DIMENSIONS:
+            raise _damaged(f"{dimensions} dimensions of a tensor")
+        layout = _TENSOR[order][dimensions]
+        if at + layout.size > self._end:
+            self._need(layout.size)
+        _, *shape, kind, offset = layout.unpack_from(view, at)
+        self._at = at + layout.size
+        name = view[start:at].decode("utf-8", "replace")
         return Tensor(name, tuple(shape), kind, offset, _tensor_bytes(name, shape, kind))
 
 
-_LENGTH = {order: struct.Struct(order + "Q") for order in "<>"}
+_LENGTH = {order: struct.Struct(order + "Q").unpack_from for order in "<>"}
+_DIMENSIONS = {order: struct.Struct(order + "I").unpack_from for order in "<>"}
 _TENSOR = {
-    order: [struct.Struct(f"{order}{dimensions}QIQ") for dimensions in range(_MAX_DIMENSIONS + 1)]
+    order: [struct.Struct(f"{order}I{dimensions}QIQ") for dimensions in range(_MAX_DIMENSIONS + 1)]
     for order in "<>"
 }
-"""Dimensions, type and offset of a tensor, by byte order and number of dimensions."""
+"""The number of dimensions, these, type and offset of a tensor, by byte order and number of dimensions."""
 
 
 def _tensor_bytes(name: str, shape: Sequence[int], kind: int) -> int:

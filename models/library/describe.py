@@ -200,6 +200,8 @@ def _widths(header: Header) -> tuple[int, ...]:
 def _clean(text: str) -> str:
     """Printable characters only, cut."""
     kept = text[: 4 * _TEXT]
+    if kept.isprintable():
+        return kept[:_TEXT].strip()
     return "".join(character if character.isprintable() else " " for character in kept)[:_TEXT].strip()
 
 

@@ -54,7 +54,12 @@ def _plain_fields(message: object) -> dict[str, object]:
     return {name: _plain(getattr(message, name)) for name in _field_names(kind)}
 
 
+_AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
+
+
 def _plain(value: object) -> object:
+    if type(value) in _AS_THEY_ARE:
+        return value
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if is_dataclass(value):

@@ -23,7 +23,7 @@ from support.library_files import (
 from support.loops import in_a_loop
 from support.workers import starter
 
-from desktop.library import Library, LibraryReport, this_persons_stores
+from desktop.library import Library, LibraryReport, as_record, this_persons_stores
 from desktop.paths import Paths
 from models.library.candidates import Place, Unreadable
 from models.library.entry import Kind, LibraryEntry, Source
@@ -273,6 +273,16 @@ async def test_a_model_is_found_by_what_a_person_calls_it(tmp_path: Path) -> Non
         assert {entry.path for entry in await shelf.matches(text)} == {
             str(paths[number]) for number in expected
         }
+
+
+@in_a_loop
+async def test_an_entry_can_be_printed_as_json(tmp_path: Path) -> None:
+    shelf = library(tmp_path)
+    await scanned(shelf)
+    (entry,) = await shelf.entries()
+    record = json.loads(json.dumps(as_record(entry)))
+    assert record["path"] == str(starter()) and record["size"] == entry.size and record["sha256"] is None
+    assert record["openness"] == "fully open" and record["kinds"] == ["chat", "draft"]
 
 
 # ---- hashes
