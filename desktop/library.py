@@ -166,7 +166,8 @@ class Library:
                     yield report
         whole = replace(entry, problem=None, detail="", facts={}) if _was_other_hash(entry) else entry
         checked = scanning.with_hashes(whole, hashed)
-        if entry.path in catalogue.entries:
+        # A file that has changed since the scan is not noted: the next scan has to read its header again.
+        if entry.path in catalogue.entries and _stamps(checked) == _stamps(catalogue.entries[entry.path]):
             catalogue.entries[entry.path] = checked
             await self._save()
         yield checked
@@ -233,7 +234,7 @@ class Library:
         """Put the files back; the next scan finds them. Raises OSError, FileExistsError if something is there."""
         catalogue = await self._opened()
         async with self._busy:
-            await asyncio.to_thread(trash.move, removed.kept, removed.origins)
+            await asyncio.to_thread(trash.put_back, removed)
             catalogue.downloaded.update(zip(removed.origins, removed.sha256, strict=True))
             catalogue.removed.remove(removed)
             await self._save()
@@ -308,6 +309,10 @@ def as_record(entry: LibraryEntry) -> dict[str, object]:
 
 def _paths(entry: LibraryEntry) -> tuple[str, ...]:
     return tuple(file.path for file in entry.files)
+
+
+def _stamps(entry: LibraryEntry) -> tuple[tuple[str, int, int], ...]:
+    return tuple(file.stamp for file in entry.files)
 
 
 def _names(entry: LibraryEntry) -> tuple[str, ...]:

@@ -44,6 +44,12 @@ def move(origins: Sequence[str], targets: Sequence[str]) -> None:
             _tidy(path)
 
 
+def put_back(removed: Removed) -> None:
+    """All that lies in the trash, or none: a crash may have left parts of a model where they were. Raises OSError."""
+    lying = [place for place, kept in enumerate(removed.kept) if os.path.lexists(kept)]
+    move([removed.kept[place] for place in lying], [removed.origins[place] for place in lying])
+
+
 def delete(removed: Removed) -> int:
     """Delete for good. Returns the bytes that were freed. Raises OSError."""
     freed = 0

@@ -18,7 +18,7 @@ from models.library.splits import stem
 
 _GENERATING = (Kind.CHAT, Kind.BASE)
 _MEANS_NOTHING = re.compile(
-    r"mmproj|projector|clip|vision|model|gguf|f16|fp16|bf16|f32|fp32|i?q[0-9]\w*|k|m|s|l|xl|ud|[0-9]"
+    r"mmproj|projector|clip|vision|model|gguf|f16|fp16|bf16|f32|fp32|i?q[0-9]\w*|k|m|s|l|xl|ud|[01]"
 )
 _BEST_FIRST = ("F16", "BF16", "Q8_0", "F32")
 

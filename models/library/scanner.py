@@ -87,6 +87,7 @@ class _Scanner:
                 case Remember(models):
                     for model in models:
                         self._known[model.files[0].path] = tuple(file.stamp for file in model.files)
+                    self.send(Looking(0))  # hundreds of thousands take their time
                 case Scan(places):
                     _Search(self._known, self._lists, self.send).run(places)
                 case Verify(files):

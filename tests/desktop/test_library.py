@@ -322,6 +322,18 @@ async def test_a_split_model_is_hashed_part_by_part(tmp_path: Path) -> None:
     assert checked.verified and checked.sha256 is None
 
 
+@in_a_loop
+async def test_a_file_that_changed_since_the_scan_is_read_again_after_it_was_hashed(tmp_path: Path) -> None:
+    path = write_chat_model(tmp_path / "m" / "m.gguf", name="Before")
+    shelf = library(tmp_path)
+    await scanned(shelf, tmp_path / "m")
+    entry = (await by_name(shelf))["m.gguf"]
+    write_chat_model(path, name="Afterwards")
+    assert (await verified(shelf, entry)).sha256 == sha256_of(path)
+    await scanned(shelf, tmp_path / "m")
+    assert (await by_name(shelf))["m.gguf"].name == "Afterwards"
+
+
 # ---- removing
 
 
@@ -375,6 +387,23 @@ async def test_a_downloaded_model_goes_to_the_trash_and_comes_back(tmp_path: Pat
     assert set(await by_name(again)) == {paths[0].name} and not await again.trash()
     assert [path.read_bytes() for path in paths] == contents
     assert not list(models.glob("**/.alcove-trash"))
+
+
+@in_a_loop
+async def test_a_removal_that_a_crash_cut_short_can_be_taken_back(tmp_path: Path) -> None:
+    paths = write_split(tmp_path / "alcove" / "models", "split", 2)
+    shelf = library(tmp_path)
+    await scanned(shelf)
+    removed = await shelf.remove((await by_name(shelf))[paths[0].name])
+    os.rename(removed.kept[1], paths[1])  # as if the second part had never been moved
+    again = library(tmp_path)
+    await again.restore((await again.trash())[0])
+    assert all(path.exists() for path in paths) and not await again.trash()
+    # The same, cut short before anything was moved: there is nothing to restore.
+    removed = await shelf.remove(await shelf.import_file(paths[0]))
+    for kept, path in zip(removed.kept, paths, strict=True):
+        os.rename(kept, path)
+    assert not await library(tmp_path).trash()
 
 
 @in_a_loop

@@ -204,6 +204,19 @@ def test_the_cache_of_hugging_face_is_understood(tmp_path: Path) -> None:
 
 
 @needs_links
+def test_the_cache_in_these_tests_is_one_to_huggingface_hub_itself(tmp_path: Path) -> None:
+    import huggingface_hub
+
+    file = write_chat_model(tmp_path / "m.gguf")
+    size = file.stat().st_size
+    link = into_hugging_face_cache(tmp_path / "hub", "org/Model-GGUF", file)
+    assert huggingface_hub.try_to_load_from_cache("org/Model-GGUF", "m.gguf", tmp_path / "hub") == str(link)
+    seen = huggingface_hub.scan_cache_dir(tmp_path / "hub")
+    assert not seen.warnings and seen.size_on_disk == size
+    assert [repo.repo_id for repo in seen.repos] == ["org/Model-GGUF"]
+
+
+@needs_links
 def test_the_revision_in_use_comes_before_older_ones(tmp_path: Path) -> None:
     cache = tmp_path / "hub"
     into_hugging_face_cache(cache, "o/m", write_chat_model(tmp_path / "m.gguf"), "1" * 40)

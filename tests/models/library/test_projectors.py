@@ -64,6 +64,7 @@ def test_a_projector_in_another_folder_belongs_to_nobody() -> None:
 def test_in_a_folder_of_many_models_the_name_decides() -> None:
     entries = [
         model("/f/gemma-3-4b-it-Q4_0.gguf", 2560, size=4),
+        model("/f/gemma-2-4b-it-Q4_0.gguf", 2560, size=6),
         model("/f/qwen-vl-4b-Q4_0.gguf", 2560, size=5),
         projector("/f/mmproj-gemma-3-4b-it-f16.gguf", 2560),
         projector("/f/qwen-vl-4b-mmproj-F16.gguf", 2560),
