@@ -110,7 +110,8 @@ class Library:
                                 yield _enter(catalogue, entry)
                             case Unchanged(path):
                                 told.add(path)
-                                yield catalogue.entries[path]
+                                if (same := catalogue.entries.get(path)) is not None:  # it may be forgotten
+                                    yield same
                             case Unreadable():
                                 closed.append(report)
                                 yield report
