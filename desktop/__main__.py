@@ -39,6 +39,13 @@ def main() -> int:
         from models.runtime import worker
 
         return worker.main(channel, report.summary, report.enforced)
+    if role is Role.SCANNER:
+        from desktop.processes.channel import StdioChannel
+
+        channel = StdioChannel()
+        from models.library import scanner
+
+        return scanner.main(channel, report.summary, report.enforced)
     from desktop.commands import run
 
     return run(sys.argv[1:], report)

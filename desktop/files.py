@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Any
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write to a new file, sync it, rename it over `path`. Raises OSError."""
+def write_json(path: Path, content: Mapping[str, Any], *, compact: bool = False) -> None:
+    """Write to a new file, sync it, rename it over `path`. Raises OSError.
+
+    `compact`: for a large file that nobody reads; ASCII, so that file names that are no text survive too.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(path.name + ".new")
     with open(fresh, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2, sort_keys=True, ensure_ascii=False)
+        if compact:
+            file.write(json.dumps(content, separators=(",", ":")))
+        else:
+            json.dump(content, file, indent=2, sort_keys=True, ensure_ascii=False)
         file.flush()
         os.fsync(file.fileno())
     os.replace(fresh, path)

@@ -30,6 +30,16 @@ class Paths:
         return self.home / "kept-states"
 
     @property
+    def library(self) -> Path:
+        """What is known of the models on this disk."""
+        return self.home / "library.json"
+
+    @property
+    def models(self) -> Path:
+        """Models that Alcove downloaded."""
+        return self.home / "models"
+
+    @property
     def log(self) -> Path:
         return self.home / "alcove.log"
 

@@ -61,6 +61,13 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
             return tr("{name} is incomplete: its end is missing. Copy or download it again.", name=name)
         case Fault.DAMAGED:
             return tr("{name} is damaged and can't be used. Copy or download it again.", name=name)
+        case Fault.PART_MISSING:
+            return tr(
+                "{name} is incomplete: it comes in {parts} files, and not all of them are in its folder. "
+                "Copy or download the others too.",
+                name=name,
+                parts=facts.get("parts", "?"),
+            )
         case Fault.UNSUPPORTED_ARCHITECTURE:
             return tr(
                 "{name} is of a kind ({architecture}) that this version of Alcove doesn't know yet. "

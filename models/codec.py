@@ -29,14 +29,18 @@ def encode(message: object) -> Record:
     return record
 
 
-class Decoder:
-    """Reads the messages of one direction, and no others."""
+class Codec:
+    """A closed set of messages, each a frozen dataclass; its name is its kind in a record."""
 
     def __init__(self, kinds: Iterable[type]) -> None:
         self._kinds = {kind.__name__: kind for kind in kinds}
 
-    def __call__(self, record: Record) -> object:
-        """The message of a record. Raises `ProtocolError`."""
+    def encode(self, message: object) -> Record:
+        """As `encode`."""
+        return encode(message)
+
+    def decode(self, record: Record) -> object:
+        """The message of a record. Raises `ProtocolError` for a kind that is not of this set, too."""
         kind = self._kinds.get(str(record.get("kind")))
         if kind is None:
             raise ProtocolError(f"unknown kind {record.get('kind')!r:.60}")
@@ -56,7 +60,12 @@ def _plain_fields(message: object) -> dict[str, object]:
     return {name: _plain(getattr(message, name)) for name in _field_names(kind)}
 
 
+_AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
+
+
 def _plain(value: object) -> object:
+    if type(value) in _AS_THEY_ARE:
+        return value
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if is_dataclass(value):

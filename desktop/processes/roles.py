@@ -14,6 +14,7 @@ class Role(StrEnum):
     DESKTOP = "desktop"
     WORKER = "worker"
     BROKER = "broker"
+    SCANNER = "scanner"
 
 
 class Network(StrEnum):
@@ -91,6 +92,16 @@ POLICIES: dict[Role, Policy] = {
         out_of_memory_score=300,
         niceness=0,
         own_folders_only=True,
+    ),
+    Role.SCANNER: Policy(
+        does="looks for model files, reads their headers, hashes them",
+        network=Network.NONE,
+        weaker=Network.NONE,
+        may_start_programs=False,
+        may_change_files=False,
+        memory_limited=True,
+        out_of_memory_score=500,
+        niceness=5,
     ),
 }
 

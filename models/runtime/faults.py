@@ -22,6 +22,7 @@ class Fault(StrEnum):
     NOT_GGUF = "not_gguf"
     TRUNCATED = "truncated"
     DAMAGED = "damaged"
+    PART_MISSING = "part_missing"
     UNSUPPORTED_ARCHITECTURE = "unsupported_architecture"
     NOT_A_CHAT_MODEL = "not_a_chat_model"
     NO_TEMPLATE = "no_template"

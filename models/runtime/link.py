@@ -19,10 +19,6 @@ class ParentSide(Protocol):
     @property
     def pid(self) -> int: ...
 
-    @property
-    def files(self) -> Sequence[int]:
-        """Descriptors of files that were opened for it and handed over at its start."""
-
     def send(self, record: Record) -> None:
         """Queue one record for the child. Never blocks; silently does nothing once the child has gone."""
 
@@ -40,6 +36,14 @@ class ParentSide(Protocol):
         """The end of what the child wrote to stderr, at most 4,000 characters, for the details of an error."""
 
 
+class WorkerSide(ParentSide, Protocol):
+    """The parent's end of a worker."""
+
+    @property
+    def files(self) -> Sequence[int]:
+        """Descriptors of files that were opened for it and handed over at its start."""
+
+
 class ChildSide(Protocol):
     """The child's own end."""
 
@@ -50,5 +54,5 @@ class ChildSide(Protocol):
         """Block for the next record; None when the parent has gone."""
 
 
-Spawn = Callable[[], Awaitable[ParentSide]]
+Spawn = Callable[[], Awaitable[WorkerSide]]
 """Start one locked worker."""

@@ -1,8 +1,7 @@
 """The words a worker and its parent exchange, as frozen dataclasses, one JSON object per line.
 
 `encode` and `decode_*` are the only places where a message meets a record. A record that does not fit its
-class exactly (unknown kind, missing or surplus field, wrong type) raises `ProtocolError`: a worker is not
-trusted, it has opened a file from a stranger.
+class exactly (see `codec`) raises `ProtocolError`: a worker is not trusted, it has opened a file from a stranger.
 """
 
 from __future__ import annotations
@@ -10,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import cast, get_args
 
-from models.codec import Decoder, ProtocolError, encode
+from models.codec import Codec, encode
+from models.codec import ProtocolError as ProtocolError
 from models.runtime.faults import Fault, StopReason
 from models.runtime.link import Record
 from models.runtime.values import LoadOptions, ModelCard, Placement, Sampling, Turn
@@ -152,15 +152,15 @@ Report = (
 
 # ---- messages and records
 
-_read_command = Decoder(get_args(Command))
-_read_report = Decoder(get_args(Report))
+_COMMANDS = Codec(get_args(Command))
+_REPORTS = Codec(get_args(Report))
 
 
 def decode_command(record: Record) -> Command:
     """The command of a record from the parent. Raises `ProtocolError`."""
-    return cast(Command, _read_command(record))
+    return cast(Command, _COMMANDS.decode(record))
 
 
 def decode_report(record: Record) -> Report:
     """The report of a record from a worker. Raises `ProtocolError`."""
-    return cast(Report, _read_report(record))
+    return cast(Report, _REPORTS.decode(record))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.runtime.faults import Fault, RuntimeFault
-from models.runtime.link import ParentSide, Spawn
+from models.runtime.link import Spawn, WorkerSide
 from models.runtime.protocol import (
     Command,
     Completed,
@@ -63,7 +63,7 @@ _FINAL = (Inspected, Loaded, Completed, Parked, Failed)
 class WatchedWorker:
     """One child, from its start to its end. It does one command at a time."""
 
-    def __init__(self, child: ParentSide) -> None:
+    def __init__(self, child: WorkerSide) -> None:
         self._child = child
         self._loop = asyncio.get_running_loop()
         self._stage = "start"

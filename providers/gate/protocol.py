@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import cast
 
-from models.codec import Decoder, ProtocolError, Record, encode
+from models.codec import Codec, ProtocolError, Record, encode
 from providers.gate.rules import Position, Purpose
 
 
@@ -119,8 +119,8 @@ REQUESTS: tuple[type, ...] = (Fetch,)
 """What can be asked for. Each has a handler in the broker."""
 EVENTS: tuple[type, ...] = (Ready, Began, Chunk, Progress, Ended, Failed)
 
-_read_request = Decoder((*REQUESTS, Cancel))
-_read_event = Decoder(EVENTS)
+_REQUEST_CODEC = Codec((*REQUESTS, Cancel))
+_EVENT_CODEC = Codec(EVENTS)
 
 
 def to_record(number: int, message: object) -> Record:
@@ -131,13 +131,13 @@ def to_record(number: int, message: object) -> Record:
 def read_request(record: Record) -> tuple[int, object]:
     """The number, and one of `REQUESTS` or `Cancel`. Raises `ProtocolError`."""
     number, rest = _numbered(record)
-    return number, _read_request(rest)
+    return number, _REQUEST_CODEC.decode(rest)
 
 
 def read_event(record: Record) -> tuple[int, Event]:
     """The number and the event. Raises `ProtocolError`."""
     number, rest = _numbered(record)
-    return number, cast(Event, _read_event(rest))
+    return number, cast(Event, _EVENT_CODEC.decode(rest))
 
 
 def _numbered(record: Record) -> tuple[int, Record]:

@@ -16,7 +16,7 @@ import pytest
 from desktop.processes.channel import StdioChannel
 from desktop.processes.child import ChildProcess, launch, spawn
 from desktop.processes.roles import Network, Role
-from models.runtime.link import ChildSide, ParentSide, Spawn
+from models.runtime.link import ChildSide, WorkerSide, Spawn
 
 PROBES = Path(__file__).parent / "probes"
 PATIENCE = 20.0  # seconds; a limit for what should take milliseconds
@@ -41,14 +41,14 @@ def talk(
 
 
 def test_the_two_ends_are_what_the_runtime_asks_for() -> None:
-    async def started() -> ParentSide:
+    async def started() -> WorkerSide:
         return await spawn(Role.WORKER)
 
     # mypy compares the signatures here; the names are compared below, for who runs only the tests.
     spawn_worker: Spawn = started
     child_side: type[ChildSide] = StdioChannel
-    for contract, ours in ((ParentSide, ChildProcess), (ChildSide, child_side)):
-        asked = {name for name in vars(contract) if not name.startswith("_")}
+    for contract, ours in ((WorkerSide, ChildProcess), (ChildSide, child_side)):
+        asked = {name for name in dir(contract) if not name.startswith("_")}
         assert asked <= set(dir(ours))
     assert asyncio.iscoroutinefunction(spawn_worker)
 

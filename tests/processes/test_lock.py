@@ -25,6 +25,7 @@ LOCKS = [
     "lock_down(Role.DESKTOP)",
     "lock_down(Role.WORKER)",
     "lock_down(Role.WORKER, Network.UNIX_ONLY)",
+    "lock_down(Role.SCANNER)",
 ]
 WORKERS = LOCKS[1:]
 
