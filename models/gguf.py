@@ -2,7 +2,8 @@
 
 Format: ggml's docs/gguf.md (versions 2 and 3, either byte order). The file comes from a stranger, so nothing
 in it is believed: every count and length is checked against a hard limit and against the end of the file,
-long arrays are stepped over, and what is wrong is told as a `RuntimeFault`. Called in the worker only.
+long arrays are stepped over, and what is wrong is told as a `RuntimeFault`. Files are opened in the worker only;
+the first bytes of a file that is still on a hub may be read elsewhere, because nothing but this reader sees them.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ _FILE_TYPES: dict[int, str] = {
 """`general.file_type` (llama.h, `llama_ftype`), by the names people know from file names."""
 
 Scalar = str | int | float | bool
+Bytes = mmap.mmap | bytes | bytearray
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,14 @@ class Header:
         return sum(tensor.size for tensor in self.tensors)
 
 
+class NeedsMore(Exception):
+    """The header goes on after the bytes at hand. `metadata`: what was read of it."""
+
+    def __init__(self, metadata: Mapping[str, Value]) -> None:
+        super().__init__("the header goes on")
+        self.metadata = metadata
+
+
 def read_header(path: str) -> Header:
     """Read and check the header of a file.
 
@@ -143,6 +153,20 @@ def read_header(path: str) -> Header:
         raise RuntimeFault(Fault.FILE_UNREADABLE, str(error)) from error
     finally:
         os.close(descriptor)
+
+
+def parse_header(view: Bytes, file_bytes: int) -> Header:
+    """Read and check a header from the first bytes of a file that is `file_bytes` long.
+
+    Raises `NeedsMore` when the header goes on after these bytes and the file does too, else as `read_header`.
+    """
+    if len(view) < min(len(MAGIC), file_bytes):
+        raise NeedsMore({})
+    if file_bytes < len(MAGIC):
+        raise RuntimeFault(Fault.NOT_GGUF, f"{file_bytes} bytes", {"file_bytes": file_bytes})
+    if view[:4] != MAGIC:
+        raise RuntimeFault(Fault.NOT_GGUF, f"starts with {view[:4]!r}")
+    return _Reader(view, file_bytes).header()
 
 
 def card(header: Header, path: str) -> ModelCard:
@@ -200,9 +224,7 @@ def _read(descriptor: int) -> Header:
     if status.st_size < len(MAGIC):
         raise RuntimeFault(Fault.NOT_GGUF, f"{status.st_size} bytes", {"file_bytes": status.st_size})
     with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as view:
-        if view[:4] != MAGIC:
-            raise RuntimeFault(Fault.NOT_GGUF, f"starts with {view[:4]!r}")
-        return _Reader(view).header()
+        return parse_header(view, status.st_size)
 
 
 def _damaged(detail: str) -> RuntimeFault:
@@ -212,17 +234,19 @@ def _damaged(detail: str) -> RuntimeFault:
 class _Reader:
     """A place in the file that only moves forward."""
 
-    def __init__(self, view: mmap.mmap) -> None:
+    def __init__(self, view: Bytes, file_bytes: int) -> None:
         self._view = view
-        self._end = len(view)
+        self._end = min(len(view), file_bytes)
+        self._file_bytes = file_bytes
         self._at = len(MAGIC)
         self._order = "<"
+        self._metadata: dict[str, Value] = {}
 
     def header(self) -> Header:
         version = self._version()
         tensor_count = self._count("Q", _MAX_TENSORS, "tensors")
         metadata_count = self._count("Q", _MAX_METADATA, "metadata entries")
-        metadata: dict[str, Value] = {}
+        metadata = self._metadata
         for _ in range(metadata_count):
             key = self._string(_MAX_NAME_BYTES, "the name of an entry")
             if key in metadata:
@@ -231,7 +255,7 @@ class _Reader:
         alignment = self._alignment(metadata)
         tensors = tuple(self._tensor() for _ in range(tensor_count))
         start = -(-self._at // alignment) * alignment
-        header = Header(version, self._order == ">", metadata, tensors, start, self._end)
+        header = Header(version, self._order == ">", metadata, tensors, start, self._file_bytes)
         _check(header)
         return header
 
@@ -262,7 +286,13 @@ class _Reader:
 
     def _need(self, size: int) -> None:
         if size > self._end - self._at:
-            raise RuntimeFault(Fault.TRUNCATED, "the file ends inside its header", {"file_bytes": self._end})
+            raise self._too_short(size, "the file ends inside its header")
+
+    def _too_short(self, size: int, detail: str) -> Exception:
+        """Whether the rest is still to come, or the file has no more."""
+        if self._end < self._file_bytes and size <= self._file_bytes - self._at:
+            return NeedsMore(self._metadata)
+        return RuntimeFault(Fault.TRUNCATED, detail, {"file_bytes": self._file_bytes})
 
     def _string(self, limit: int, what: str) -> str:
         size = self._count("Q", limit, f"bytes in {what}")
@@ -310,13 +340,11 @@ class _Reader:
         view, at, last = self._view, self._at, self._end - 8
         for _ in range(count):  # half a million rounds for a large vocabulary: nothing more belongs in here
             if at > last:
-                at = self._end + 1
+                at = max(at, self._end + 1)
                 break
             at += 8 + unpack(view, at)[0]
         if at > self._end:
-            raise RuntimeFault(
-                Fault.TRUNCATED, "the file ends inside a list of texts", {"file_bytes": self._end}
-            )
+            raise self._too_short(at - self._at, "the file ends inside a list of texts")
         self._at = at
         return Skipped(count)
 
