@@ -16,7 +16,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -43,6 +42,7 @@ class Misbehaviour:
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     cut_after: int | None = None
+    reset: bool = False  # a cut is a reset of the connection: what was under way is lost with it
     bytes_per_second: int | None = None
     body: bytes | None = None
     ignore_range: bool = False
@@ -96,6 +96,7 @@ class HubServer:
         self.log: list[Logged] = []
         self.page = page
         self.redirect = redirect
+        self.linked = True  # whether the hash is told with the file, as mirrors often do not
         self.next_page_at = ""  # a hub that sends its readers to another host
         self._store: dict[str, Content] = {}
         self._misbehaviour: list[tuple[str, Misbehaviour]] = []
@@ -272,6 +273,7 @@ class _Handler(BaseHTTPRequestHandler):
             "X-Linked-ETag": f'"{content.sha256}"',
             "X-Linked-Size": str(content.size),
         }
+        linked = linked if self.hub.linked else {}
         if self.hub.redirect:
             target = f"{self.hub.store_url}/store/{content.sha256}/{quote(path)}"
             return self._reply(302, headers=linked | {"Location": target})
@@ -321,10 +323,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._logged.sent += self.connection.sendfile(file, first, end - first) if end > first else 0
         else:
             self._crawl(file, first, end, self._odd.bytes_per_second)
-        if self._odd.cut_after is not None:
-            self.close_connection = True
-            with suppress(OSError):  # a reset, not a goodbye: what a lost connection looks like
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = self.close_connection or self._odd.cut_after is not None
+        if self._odd.reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
 
     def _crawl(self, file: BinaryIO, first: int, end: int, bytes_per_second: int) -> None:
         file.seek(first)
