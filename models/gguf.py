@@ -16,10 +16,12 @@ import re
 import stat
 import struct
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.ggml_types import BLOCKS, FILE_TYPES
+from models.gguf_texts import Bytes, SeenLists, end_of_texts
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.values import ModelCard
 
@@ -32,6 +34,7 @@ _MAX_NAME_BYTES = 1 << 16
 _MAX_STRING_BYTES = 1 << 30
 _MAX_KEPT_STRING = 1 << 20
 _MAX_STRINGS = 1 << 22
+_MAX_KEPT_STRINGS = 1 << 6
 _MAX_NUMBERS = 1 << 28
 _MAX_KEPT_NUMBERS = 1 << 12
 _MAX_DIMENSIONS = 4
@@ -43,29 +46,7 @@ _SCALARS: dict[int, str] = {
     0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d",
 }  # fmt: skip
 
-_BLOCKS: dict[int, tuple[str, int, int]] = {
-    0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 6: ("Q5_0", 32, 22),
-    7: ("Q5_1", 32, 24), 8: ("Q8_0", 32, 34), 9: ("Q8_1", 32, 36), 10: ("Q2_K", 256, 84), 11: ("Q3_K", 256, 110),
-    12: ("Q4_K", 256, 144), 13: ("Q5_K", 256, 176), 14: ("Q6_K", 256, 210), 15: ("Q8_K", 256, 292),
-    16: ("IQ2_XXS", 256, 66), 17: ("IQ2_XS", 256, 74), 18: ("IQ3_XXS", 256, 98), 19: ("IQ1_S", 256, 50),
-    20: ("IQ4_NL", 32, 18), 21: ("IQ3_S", 256, 110), 22: ("IQ2_S", 256, 82), 23: ("IQ4_XS", 256, 136),
-    24: ("I8", 1, 1), 25: ("I16", 1, 2), 26: ("I32", 1, 4), 27: ("I64", 1, 8), 28: ("F64", 1, 8),
-    29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2), 34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66),
-    39: ("MXFP4", 32, 17), 40: ("NVFP4", 64, 36), 41: ("Q1_0", 128, 18), 42: ("Q2_0", 64, 18),
-}  # fmt: skip
-"""ggml's tensor types: name, elements in a block, bytes of a block. Source: ggml-common.h."""
-
-_FILE_TYPES: dict[int, str] = {
-    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S",
-    12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS",
-    20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M",
-    28: "IQ2_S", 29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4",
-    39: "NVFP4", 40: "Q1_0", 41: "Q2_0",
-}  # fmt: skip
-"""`general.file_type` (llama.h, `llama_ftype`), by the names people know from file names."""
-
 Scalar = str | int | float | bool
-Bytes = mmap.mmap | bytes | bytearray
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +107,20 @@ class Header:
     def weight_bytes(self) -> int:
         return sum(tensor.size for tensor in self.tensors)
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers the tensors hold."""
+        return sum(math.prod(tensor.shape) for tensor in self.tensors)
+
+
+class Incomplete(RuntimeFault):
+    """TRUNCATED after a header that is whole: what the model is can be told, though its end is missing."""
+
+    def __init__(self, header: Header, expected_bytes: int) -> None:
+        facts: dict[str, int | str] = {"file_bytes": header.file_bytes, "expected_bytes": expected_bytes}
+        super().__init__(Fault.TRUNCATED, f"{header.file_bytes} of {expected_bytes} bytes", facts)
+        self.header = header
+
 
 class NeedsMore(Exception):
     """The header goes on after the bytes at hand. `metadata`: what was read of it."""
@@ -135,11 +130,11 @@ class NeedsMore(Exception):
         self.metadata = metadata
 
 
-def read_header(path: str) -> Header:
-    """Read and check the header of a file.
+def read_header(path: str, seen: SeenLists | None = None) -> Header:
+    """Read and check the header of a file. `seen` makes the next of many headers faster to read.
 
     Raises `RuntimeFault`: FILE_MISSING, FILE_UNREADABLE, NOT_GGUF, TRUNCATED (facts: file_bytes, and
-    expected_bytes where the header says how long the file should be) or DAMAGED.
+    expected_bytes where the header says how long the file should be: then it is `Incomplete`) or DAMAGED.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
@@ -148,25 +143,25 @@ def read_header(path: str) -> Header:
     except (OSError, ValueError) as error:
         raise RuntimeFault(Fault.FILE_UNREADABLE, str(error)) from error
     try:
-        return _read(descriptor)
+        return _read(descriptor, seen)
     except OSError as error:
         raise RuntimeFault(Fault.FILE_UNREADABLE, str(error)) from error
     finally:
         os.close(descriptor)
 
 
-def parse_header(view: Bytes, file_bytes: int) -> Header:
+def parse_header(view: Bytes, file_bytes: int, seen: SeenLists | None = None) -> Header:
     """Read and check a header from the first bytes of a file that is `file_bytes` long.
 
     Raises `NeedsMore` when the header goes on after these bytes and the file does too, else as `read_header`.
     """
-    if len(view) < min(len(MAGIC), file_bytes):
-        raise NeedsMore({})
     if file_bytes < len(MAGIC):
         raise RuntimeFault(Fault.NOT_GGUF, f"{file_bytes} bytes", {"file_bytes": file_bytes})
+    if len(view) < len(MAGIC):
+        raise NeedsMore({})
     if view[:4] != MAGIC:
         raise RuntimeFault(Fault.NOT_GGUF, f"starts with {view[:4]!r}")
-    return _Reader(view, file_bytes).header()
+    return _Reader(view, file_bytes, seen).header()
 
 
 def card(header: Header, path: str) -> ModelCard:
@@ -195,18 +190,15 @@ def _clean(text: str) -> str:
 
 
 def _size_label(header: Header) -> str:
-    parameters = sum(math.prod(tensor.shape) for tensor in header.tensors)
     for unit, letter in ((10**9, "B"), (10**6, "M")):
-        if parameters >= unit:
-            return f"{parameters / unit:.3g}{letter}"
+        if header.parameters >= unit:
+            return f"{header.parameters / unit:.3g}{letter}"
     return ""
 
 
 def _quantization(header: Header) -> str:
     named = (
-        _FILE_TYPES.get(header.number("general.file_type"))
-        if "general.file_type" in header.metadata
-        else None
+        FILE_TYPES.get(header.number("general.file_type")) if "general.file_type" in header.metadata else None
     )
     if named is not None:
         return named
@@ -214,17 +206,17 @@ def _quantization(header: Header) -> str:
     for tensor in header.tensors:
         sizes[tensor.type] += tensor.size
     commonest = sizes.most_common(1)
-    return _BLOCKS[commonest[0][0]][0] if commonest and commonest[0][0] in _BLOCKS else ""
+    return BLOCKS[commonest[0][0]][0] if commonest and commonest[0][0] in BLOCKS else ""
 
 
-def _read(descriptor: int) -> Header:
+def _read(descriptor: int, seen: SeenLists | None) -> Header:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise RuntimeFault(Fault.FILE_UNREADABLE, "not an ordinary file")
     if status.st_size < len(MAGIC):
         raise RuntimeFault(Fault.NOT_GGUF, f"{status.st_size} bytes", {"file_bytes": status.st_size})
     with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as view:
-        return parse_header(view, status.st_size)
+        return parse_header(view, status.st_size, seen)
 
 
 def _damaged(detail: str) -> RuntimeFault:
@@ -234,13 +226,14 @@ def _damaged(detail: str) -> RuntimeFault:
 class _Reader:
     """A place in the file that only moves forward."""
 
-    def __init__(self, view: Bytes, file_bytes: int) -> None:
+    def __init__(self, view: Bytes, file_bytes: int, seen: SeenLists | None) -> None:
         self._view = view
+        self._seen = seen
         self._end = min(len(view), file_bytes)
         self._file_bytes = file_bytes
+        self._metadata: dict[str, Value] = {}
         self._at = len(MAGIC)
         self._order = "<"
-        self._metadata: dict[str, Value] = {}
 
     def header(self) -> Header:
         version = self._version()
@@ -320,11 +313,9 @@ class _Reader:
     def _array(self, key: str) -> Value:
         kind = self._number("I")
         if kind == _STRING:
-            return self._skip_strings(self._count("Q", _MAX_STRINGS, f"texts in {key!r:.80}"))
+            return self._texts(key)
         code = _SCALARS.get(kind)
-        if (
-            code is None
-        ):  # arrays of arrays are in the format, but llama.cpp refuses them and no model has one
+        if code is None:  # lists of lists are in the format, but llama.cpp refuses them and no model has one
             raise _damaged(f"the list {key!r:.80} is of the unknown type {kind}")
         count = self._count("Q", _MAX_NUMBERS, f"numbers in {key!r:.80}")
         size = count * struct.calcsize(self._order + code)
@@ -334,19 +325,19 @@ class _Reader:
             return Skipped(count)
         return struct.unpack_from(f"{self._order}{count}{code}", self._view, place)
 
-    def _skip_strings(self, count: int) -> Skipped:
+    def _texts(self, key: str) -> Value:
+        """A short list of short texts is kept: languages, tags. Others are stepped over."""
+        count = self._count("Q", _MAX_STRINGS, f"texts in {key!r:.80}")
         self._need(8 * count)
-        unpack = struct.Struct(self._order + "Q").unpack_from
-        view, at, last = self._view, self._at, self._end - 8
-        for _ in range(count):  # half a million rounds for a large vocabulary: nothing more belongs in here
-            if at > last:
-                at = max(at, self._end + 1)
-                break
-            at += 8 + unpack(view, at)[0]
-        if at > self._end:
-            raise self._too_short(at - self._at, "the file ends inside a list of texts")
-        self._at = at
-        return Skipped(count)
+        start = self._at
+        end = end_of_texts(self._view, start, count, self._order, self._seen)
+        if end > self._end:
+            raise self._too_short(end - start, "the file ends inside a list of texts")
+        self._at = end
+        if count > _MAX_KEPT_STRINGS or self._at - start > _MAX_NAME_BYTES:
+            return Skipped(count)
+        self._at = start
+        return tuple(self._string(_MAX_NAME_BYTES, f"a text of {key!r:.80}") for _ in range(count))
 
     def _alignment(self, metadata: Mapping[str, Value]) -> int:
         alignment = metadata.get("general.alignment", 32)
@@ -355,18 +346,34 @@ class _Reader:
         return alignment
 
     def _tensor(self) -> Tensor:
-        name = self._string(_MAX_NAME_BYTES, "the name of a tensor")
-        dimensions = self._count("I", _MAX_DIMENSIONS, f"dimensions of the tensor {name!r:.80}")
-        shape = tuple(self._number("Q") for _ in range(dimensions))
-        kind = self._number("I")
-        offset = self._number("Q")
-        return Tensor(name, shape, kind, offset, _tensor_bytes(name, shape, kind))
+        size = _LENGTH[self._order]
+        self._need(size.size)
+        start = self._at + size.size
+        (length,) = size.unpack_from(self._view, self._at)
+        if length > _MAX_NAME_BYTES:
+            raise _damaged(f"{length} bytes in the name of a tensor")
+        self._at = start + length
+        dimensions = self._count("I", _MAX_DIMENSIONS, "dimensions of a tensor")
+        layout = _TENSOR[self._order][dimensions]
+        self._need(layout.size)
+        *shape, kind, offset = layout.unpack_from(self._view, self._at)
+        self._at += layout.size
+        name = self._view[start : start + length].decode("utf-8", "replace")
+        return Tensor(name, tuple(shape), kind, offset, _tensor_bytes(name, shape, kind))
 
 
-def _tensor_bytes(name: str, shape: tuple[int, ...], kind: int) -> int:
-    if kind not in _BLOCKS:
+_LENGTH = {order: struct.Struct(order + "Q") for order in "<>"}
+_TENSOR = {
+    order: [struct.Struct(f"{order}{dimensions}QIQ") for dimensions in range(_MAX_DIMENSIONS + 1)]
+    for order in "<>"
+}
+"""Dimensions, type and offset of a tensor, by byte order and number of dimensions."""
+
+
+def _tensor_bytes(name: str, shape: Sequence[int], kind: int) -> int:
+    if kind not in BLOCKS:
         return 0
-    _, block, size = _BLOCKS[kind]
+    _, block, size = BLOCKS[kind]
     if not shape or shape[0] % block:
         raise _damaged(f"the tensor {name!r:.80} has rows that are not made of whole blocks")
     return math.prod(shape) // block * size
@@ -377,7 +384,7 @@ def _check(header: Header) -> None:
     layers = header.number(f"{header.architecture}.block_count")
     if layers > _MAX_LAYERS:
         raise _damaged(f"{layers} layers")
-    if not header.architecture and header.tensors:
+    if not header.architecture and header.tensors and not _needs_no_architecture(header):
         raise _damaged("the architecture is not named")
     if not header.tensors:
         return
@@ -386,11 +393,12 @@ def _check(header: Header) -> None:
         return
     if expected > header.file_bytes + _MAX_MISSING:
         raise _damaged(f"a tensor at byte {expected}")
-    raise RuntimeFault(
-        Fault.TRUNCATED,
-        f"{header.file_bytes} of {expected} bytes",
-        {"file_bytes": header.file_bytes, "expected_bytes": expected},
-    )
+    raise Incomplete(header, expected)
+
+
+def _needs_no_architecture(header: Header) -> bool:
+    """The later parts of a split model name nothing but their number; an importance matrix is no model."""
+    return header.number("split.no") > 0 or header.text("general.type") == "imatrix"
 
 
 _MAX_MISSING = 1 << 44

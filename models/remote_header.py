@@ -117,7 +117,7 @@ class _Reading:
             if len(self.start) < min(next_look, enough):
                 continue
             try:
-                return parse_header(self.start, file_bytes)
+                return parse_header(bytes(self.start), file_bytes)
             except NeedsMore as more:
                 if len(self.start) >= enough:
                     raise HeaderTooLong(more.metadata, len(self.start), file_bytes) from None

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from support.gguf_files import damaged_files, write_model
 from support.workers import starter
 
+from models.ggml_types import BLOCKS
 from models.gguf import Skipped, card, layer_tensors, read_header
 from models.runtime.faults import Fault, RuntimeFault
 
@@ -54,11 +55,9 @@ def test_the_header_agrees_with_the_reference_reader() -> None:
 
 
 def test_block_sizes_agree_with_the_reference_table() -> None:
-    from models.gguf import _BLOCKS
-
     newer_than_reference = {"NVFP4", "Q1_0", "Q2_0"}
     theirs = {kind.name: size for kind, size in gguf.constants.GGML_QUANT_SIZES.items()}
-    for name, block, size in _BLOCKS.values():
+    for name, block, size in BLOCKS.values():
         if name not in newer_than_reference | {"Q8_1"}:
             assert theirs[name] == (block, size), name
 
