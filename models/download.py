@@ -34,7 +34,8 @@ from models.http import Http
 from models.hub_faults import HubFault
 from models.hub_values import file_url
 from models.meter import Meter
-from models.transfer import Stopped, Transfer, Watcher, disk_fault
+from models.sink import Stopped
+from models.transfer import Transfer, Watcher, disk_fault
 
 RESERVE = 256 << 20
 """Bytes of the disk that no download takes: the conversations are on it as well."""

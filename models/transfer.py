@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
-import os
-import queue
 import random
 import re
 import threading
@@ -18,15 +15,10 @@ from models.download_values import Backoff, DownloadFault, Problem, Restart
 from models.http import Followed, Http, HttpFault, Refused, open_following
 from models.hub_faults import HubFault, HubKind, status_fault, transport_fault
 from models.ranges import content_range, strong
+from models.sink import Sink, Stopped
 
-_BATCH = 1 << 20
-_BATCHES_WAITING = 8
 _MOST_AGAIN = 8
 _RETRIED = frozenset({HubKind.OFFLINE, HubKind.UNREACHABLE, HubKind.SERVER, HubKind.RATE_LIMITED})
-
-
-class Stopped(Exception):
-    """The person, or the program's end, stopped it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,108 +169,6 @@ class Transfer:
             raise HubFault(HubKind.BAD_ANSWER, "a file without a size")
         self._ticket.sha256, self._ticket.size = linked, int(size)
         return False, True
-
-
-class Sink:
-    """A partial file that hashes what is written to it, in a thread of its own and with 9 MB waiting at most.
-
-    The thread makes room for the network: hashing takes as long as fetching does.
-    """
-
-    def __init__(self, path: Path) -> None:
-        path.touch()
-        self._file = path.open("r+b", buffering=0)
-        self.size = self._file.seek(0, os.SEEK_END)
-        self._hash = hashlib.sha256()
-        self._batch: list[bytes] = []
-        self._batched = 0
-        self._waiting: queue.Queue[list[bytes] | None] = queue.Queue(_BATCHES_WAITING)
-        self._error: OSError | None = None
-        self._thread: threading.Thread | None = None
-
-    def __enter__(self) -> Sink:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """What was written reaches the disk in any case: it is what the next attempt goes on from."""
-        try:
-            self._settle()
-            os.fsync(self._file.fileno())
-        except OSError:
-            if self._error is None:  # a fault that is on its way already says more
-                raise
-        finally:
-            self._file.close()
-
-    def hash_what_is_there(self, stop: threading.Event) -> None:
-        """Raises `Stopped` and OSError."""
-        self._file.seek(0)
-        left = self.size
-        while left:
-            piece = self._file.read(min(_BATCH, left))
-            if not piece:
-                raise OSError(errno.EIO, "the partial file became shorter")
-            self._hash.update(piece)
-            left -= len(piece)
-            if stop.is_set():
-                raise Stopped
-
-    def reset(self) -> None:
-        """Empty again."""
-        self._settle()
-        self._file.seek(0)
-        self._file.truncate()
-        self.size = 0
-        self._hash = hashlib.sha256()
-
-    def write(self, piece: bytes) -> None:
-        """Raises OSError, for this piece or an earlier one."""
-        self._batch.append(piece)
-        self._batched += len(piece)
-        self.size += len(piece)
-        if self._batched >= _BATCH:
-            self._hand_over()
-
-    def finish(self) -> str:
-        """The SHA-256 of the file, in hexadecimal digits, once everything is on the disk."""
-        self._settle()
-        os.fsync(self._file.fileno())
-        return self._hash.hexdigest()
-
-    def _hand_over(self) -> None:
-        if self._error is not None:
-            raise self._error
-        if self._thread is None:
-            self._file.seek(0, os.SEEK_END)
-            self._thread = threading.Thread(target=self._work, name="download-sink", daemon=True)
-            self._thread.start()
-        self._waiting.put(self._batch)
-        self._batch, self._batched = [], 0
-
-    def _settle(self) -> None:
-        """Everything handed over is written and hashed, and the thread has ended."""
-        if self._batch:
-            self._hand_over()
-        if self._thread is not None:
-            self._waiting.put(None)
-            self._thread.join()
-            self._thread = None
-        if self._error is not None:
-            raise self._error
-
-    def _work(self) -> None:
-        while (batch := self._waiting.get()) is not None:
-            if self._error is not None:
-                continue  # only to let the other thread go on until it looks
-            data = memoryview(b"".join(batch))
-            try:
-                written = 0
-                while written < len(data):
-                    written += self._file.write(data[written:]) or 0
-            except OSError as error:
-                self._error = error
-                continue
-            self._hash.update(data)
 
 
 def disk_fault(error: OSError) -> DownloadFault:

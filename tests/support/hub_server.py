@@ -103,7 +103,8 @@ class HubServer:
         self._lock = threading.Lock()
         self._servers = {name: _server(name, self) for name in ("hub", "store")}
         self.url = f"http://127.0.0.1:{self._servers['hub'].server_port}"
-        self.store_url = f"http://127.0.0.1:{self._servers['store'].server_port}"
+        # Another name: huggingface_hub asks the host itself for what the hub says of a file.
+        self.store_url = f"http://localhost:{self._servers['store'].server_port}"
 
     def __enter__(self) -> HubServer:
         for server in self._servers.values():
