@@ -24,7 +24,7 @@ from support.plain_http import PlainHttp, plain_client
 
 from models.download import RESERVE, Downloads
 from models.download_files import origin_of, place_of
-from models.download_ticket import read_tickets
+from models.download_ticket import FileTicket, Ticket, id_of, read_tickets, write_ticket
 from models.download_values import (
     Backoff,
     DownloadFault,
@@ -424,6 +424,7 @@ def test_a_gated_file_is_asked_for_once_and_the_token_goes_to_the_hub_only(bench
     "odd",
     [
         Misbehaviour(body=DATA + b"more"),
+        Misbehaviour(body=DATA + b"more", without_length=True),
         Misbehaviour(body=b"<html>"),
         Misbehaviour(status=206, headers={"Content-Range": "bytes 0-1/2"}, body=b"ab"),
         Misbehaviour(status=416, headers={"Content-Range": "bytes */0"}),
@@ -488,6 +489,36 @@ def test_a_file_without_a_hash_is_not_fetched_nor_two_that_would_be_one(bench: B
         assert caught.value.problem is problem
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of the size of files")
+def test_a_disk_that_becomes_full_ends_the_download_and_what_is_there_is_gone_on_from(bench: Bench) -> None:
+    downloads = bench.start()
+    name = downloads.add(bench.wanted())
+    script = (
+        "import resource, sys; from pathlib import Path; from support.plain_http import PlainHttp, plain_client\n"
+        "from models.download import Downloads\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))\n"
+        "home = Path(sys.argv[1]); http = PlainHttp(plain_client())\n"
+        "downloads = Downloads(http, home / 'downloads', home / 'models', lambda _: None, lambda _: None)\n"
+        "downloads.run(until_idle=True); print([one.code for one in downloads.standing()])"
+    )
+    roots = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(roots)}
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(bench.folder.parent)],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "['no_space']", done.stderr
+    part = bench.folder / f"{name}.0.part"
+    assert part.stat().st_size == 1_500_000
+    downloads = bench.start()
+    downloads.resume(name)
+    downloads.run(until_idle=True)
+    assert bench.place().read_bytes() == DATA
+    assert bench.hub.requests(server="store")[-1].headers["range"] == "bytes=1500000-"
+
+
 def test_a_folder_that_cannot_be_written_is_a_fault_of_the_disk(bench: Bench) -> None:
     downloads = bench.start()
     downloads.add(bench.wanted())
@@ -530,3 +561,12 @@ def test_a_ticket_that_was_edited_to_point_elsewhere_is_set_aside(bench: Bench) 
     path = bench.folder / f"{name}.json"
     path.write_text(path.read_text().replace("chat.gguf", "../../../x.gguf"))
     assert bench.start().standing() == () and path.with_suffix(".damaged").exists()
+
+
+def test_a_ticket_that_is_consistent_but_leads_out_of_the_folder_is_set_aside(tmp_path: Path) -> None:
+    for path in ("../../x.gguf", "/x.gguf", "x\x00.gguf"):
+        file = FileTicket(path, 1, "0" * 64)
+        ticket = Ticket("http://127.0.0.1", REPO, "1" * 40, [file])
+        name = id_of(ticket.wanted)
+        write_ticket(tmp_path, name, ticket)
+        assert read_tickets(tmp_path) == {} and (tmp_path / f"{name}.damaged").exists()

@@ -46,6 +46,7 @@ class Misbehaviour:
     bytes_per_second: int | None = None
     body: bytes | None = None
     ignore_range: bool = False
+    without_length: bool = False  # the end of the connection is the end of the file
     wait: threading.Event | None = None  # the answer begins when this is set
 
 
@@ -310,7 +311,10 @@ class _Handler(BaseHTTPRequestHandler):
         all_headers = {"ETag": etag, "Accept-Ranges": "bytes", **(headers or {}), **self._odd.headers}
         for name, value in all_headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(last - first + 1))
+        if self._odd.without_length:
+            self.close_connection = True
+        else:
+            self.send_header("Content-Length", str(last - first + 1))
         self.end_headers()
         if self.command != "HEAD":
             with content.open() as file:
