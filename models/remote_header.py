@@ -6,9 +6,9 @@ find the store that holds the file, or after a lost connection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.gguf import Header, NeedsMore, Value, parse_header
 from models.http import Http, HttpFault, HttpProblem, Refused, Response, open_following
@@ -54,6 +54,18 @@ def read_remote_header(http: Http, url: str, token: str | None = None) -> Remote
                 raise transport_fault(fault) from None
         except Refused as refused:
             raise transport_fault(refused) from None
+
+
+def read_remote_parts(http: Http, urls: Sequence[str], token: str | None = None) -> RemoteHeader:
+    """The header of a split model: the metadata of its first part, with the tensors of all.
+
+    At most 3 requests for each part. Raises as `read_remote_header`.
+    """
+    parts = [read_remote_header(http, url, token) for url in urls]
+    tensors = tuple(tensor for part in parts for tensor in part.header.tensors)
+    size = sum(part.header.file_bytes for part in parts)
+    whole = replace(parts[0].header, tensors=tensors, file_bytes=size)
+    return RemoteHeader(whole, sum(part.requests for part in parts), sum(part.read_bytes for part in parts))
 
 
 class _Counted:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import gguf
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,14 @@ from models.gguf import NeedsMore, parse_header, read_header
 from models.hub_faults import HubFault, HubKind
 from models.hub_values import file_url
 from models.ranges import content_range, strong
-from models.remote_header import MOST_BYTES, MOST_REQUESTS, HeaderTooLong, RemoteHeader, read_remote_header
+from models.remote_header import (
+    MOST_BYTES,
+    MOST_REQUESTS,
+    HeaderTooLong,
+    RemoteHeader,
+    read_remote_header,
+    read_remote_parts,
+)
 from models.runtime.faults import Fault, RuntimeFault
 
 REPO = "ann/chat"
@@ -46,6 +55,24 @@ def test_a_remote_header_is_the_one_of_the_file(hub: HubServer, file: Path) -> N
     assert read.header == read_header(str(file))
     assert read.requests == len(hub.log) <= MOST_REQUESTS
     assert read.read_bytes < file.stat().st_size // 4
+
+
+def test_a_split_model_has_the_tensors_of_all_its_parts(hub: HubServer, tmp_path: Path) -> None:
+    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama", split_max_tensors=2)
+    for number in range(5):
+        writer.add_tensor(f"blk.{number}.attn_k.weight", np.ones((8, 32), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    files = sorted(tmp_path.glob("m-*.gguf"))
+    hub.add(REPO, {file.name: file for file in files})
+    with plain_client() as client:
+        urls = [file_url(hub.url, REPO, "main", file.name) for file in files]
+        read = read_remote_parts(PlainHttp(client), urls)
+    assert len(files) == 3 and read.header.architecture == "llama"
+    assert [tensor.name for tensor in read.header.tensors] == [f"blk.{n}.attn_k.weight" for n in range(5)]
+    assert read.header.weight_bytes == 5 * 8 * 32 * 4
 
 
 def test_a_hub_without_a_store_is_asked_once(file: Path) -> None:

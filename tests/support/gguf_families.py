@@ -48,11 +48,15 @@ def write_family(
     for layer in range(layers):
         parts = _layer(architecture, width, heads * head, kv_heads * head, head, between, experts)
         shapes |= {f"blk.{layer}.{name}": shape for name, shape in parts.items()}
+    _fill(writer, shapes)
+    return path
+
+
+def _fill(writer: GGUFWriter, shapes: dict[str, tuple[int, ...]]) -> None:
     dice = np.random.default_rng(5)
     for name, shape in shapes.items():
         writer.add_tensor(name, dice.normal(0, 0.08, shape).astype(np.float32))
     _write(writer)
-    return path
 
 
 def _layer(
