@@ -71,12 +71,11 @@ class Http(Protocol):
 
 
 class Followed:
-    """The answer at the end of the redirects, where it came from, and what the first answer said."""
+    """The answer at the end of the redirects, and the headers of the last one that the asked host itself gave."""
 
-    def __init__(self, response: Response, url: str, first: Mapping[str, str]) -> None:
+    def __init__(self, response: Response, own_headers: Mapping[str, str]) -> None:
         self.response = response
-        self.url = url
-        self.first_headers = first
+        self.own_headers = own_headers
 
 
 @contextmanager
@@ -86,12 +85,14 @@ def open_following(http: Http, method: str, url: str, headers: Mapping[str, str]
     Raises what `Http.stream` raises, and `HttpFault` BAD_ANSWER for more than five redirects, one without a
     target, or one from https to http.
     """
-    first: Mapping[str, str] | None = None
+    asked = url
+    own_headers: dict[str, str] = {}
     for _ in range(MOST_REDIRECTS + 1):
         with http.stream(method, url, headers) as response:
-            first = response.headers if first is None else first
+            if origin(url) == origin(asked):
+                own_headers = dict(response.headers)
             if response.status not in _REDIRECTS:
-                yield Followed(response, url, first)
+                yield Followed(response, own_headers)
                 return
             target = redirect_target(url, response.headers.get("location", ""))
         if origin(target) != origin(url):

@@ -120,7 +120,7 @@ class Transfer:
         answer = followed.response
         if answer.status not in (200, 206, 416):
             raise status_fault(answer.status, answer.headers, self._with_token)
-        confirmed, replaced = self._content_named_by(followed.first_headers)
+        confirmed, replaced = self._content_named_by(followed.own_headers)
         etag = answer.headers.get("etag", "")
         other = bool(sink.size and self._ticket.etag and etag != self._ticket.etag)
         if confirmed and other and answer.status == 200:

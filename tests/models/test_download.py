@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -214,17 +215,31 @@ def test_a_file_replaced_on_the_hub_meanwhile_is_fetched_from_its_start_and_told
     downloads = bench.start()
     name = downloads.add(bench.wanted())
 
-    def replace(event: Event) -> None:
+    def put_another(event: Event) -> None:
         if isinstance(event, Retrying):
             bench.hub.replace(REPO, "chat.gguf", other)
 
-    bench.then = replace
+    bench.then = put_another
     downloads.run(until_idle=True)
     assert [event.reason for event in bench.told(Restarted)] == [Restart.CHANGED]
     assert bench.place().read_bytes() == other
     origin = origin_of(bench.place())
     assert origin is not None and origin.sha256 == hashlib.sha256(other).hexdigest()
     assert bench.told(Finished)[0].id == name
+
+
+def test_a_repository_that_was_renamed_is_followed_and_its_marks_still_count(bench: Bench) -> None:
+    wanted = bench.wanted()
+    place = f"/{REPO}/resolve/{wanted.revision}/chat.gguf"
+    bench.hub.add("old/name", {"chat.gguf": b"never sent"})
+    bench.hub.misbehave("/old/name/resolve/", Misbehaviour(status=307, headers={"Location": place}))
+    bench.hub.replace(REPO, "chat.gguf", DATA[::-1])
+    downloads = bench.start()
+    downloads.add(replace(wanted, repo="old/name"))
+    downloads.run(until_idle=True)
+    assert [event.reason for event in bench.told(Restarted)] == [Restart.CHANGED]
+    (finished,) = bench.told(Finished)
+    assert Path(finished.files[0]).read_bytes() == DATA[::-1]
 
 
 def test_on_a_mirror_without_the_hubs_marks_a_replaced_file_is_never_mixed_with_the_old(bench: Bench) -> None:
@@ -237,11 +252,11 @@ def test_on_a_mirror_without_the_hubs_marks_a_replaced_file_is_never_mixed_with_
         downloads.add(bench.wanted())
         other = random.Random(3).randbytes(len(DATA))
 
-        def replace(event: Event) -> None:
+        def put_another(event: Event) -> None:
             if isinstance(event, Retrying):
                 mirror.replace(REPO, "chat.gguf", other)
 
-        bench.then = replace
+        bench.then = put_another
         downloads.run(until_idle=True)
     assert [event.reason for event in bench.told(Restarted)] == [Restart.CHANGED]
     assert bench.told(Failed)[0].code == Problem.HASH_MISMATCH
