@@ -17,6 +17,7 @@ from typing import Any
 
 from models.download_values import DownloadFault, Problem, Wanted, WantedFile
 from models.file_names import file_problem, repository_problem
+from models.http import origin
 
 _LARGEST_TICKET = 1 << 20
 _MOST_FILES = 1000
@@ -61,7 +62,7 @@ def check(wanted: Wanted) -> None:
     problem = repository_problem(wanted.repo)
     if problem is None and not _REVISION.fullmatch(wanted.revision):
         raise DownloadFault(Problem.BAD_NAME, facts={"problem": "revision"})
-    if problem is None and not _ENDPOINT.fullmatch(wanted.endpoint):
+    if problem is None and not _is_address(wanted.endpoint):
         raise DownloadFault(Problem.BAD_NAME, facts={"problem": "endpoint"})
     if not 0 < len(wanted.files) <= _MOST_FILES:
         raise DownloadFault(Problem.INCOMPLETE)
@@ -76,6 +77,13 @@ def check(wanted: Wanted) -> None:
             raise DownloadFault(Problem.NO_HASH, facts={"path": file.path})
         if not 0 < file.size <= _LARGEST_FILE:
             raise DownloadFault(Problem.INCOMPLETE, facts={"path": file.path})
+
+
+def _is_address(endpoint: str) -> bool:
+    try:
+        return _ENDPOINT.fullmatch(endpoint) is not None and origin(endpoint)[1] != ""
+    except ValueError:
+        return False
 
 
 def id_of(wanted: Wanted) -> str:

@@ -85,11 +85,14 @@ def open_following(http: Http, method: str, url: str, headers: Mapping[str, str]
     Raises what `Http.stream` raises, and `HttpFault` BAD_ANSWER for more than five redirects, one without a
     target, or one from https to http.
     """
-    asked = url
+    try:
+        asked = origin(url)
+    except ValueError as error:
+        raise HttpFault(HttpProblem.UNREACHABLE, "no address") from error
     own_headers: dict[str, str] = {}
     for _ in range(MOST_REDIRECTS + 1):
         with http.stream(method, url, headers) as response:
-            if origin(url) == origin(asked):
+            if origin(url) == asked:
                 own_headers = dict(response.headers)
             if response.status not in _REDIRECTS:
                 yield Followed(response, own_headers)
@@ -106,7 +109,7 @@ def redirect_target(url: str, location: str) -> str:
     try:
         target = urljoin(url, location)
         parts = urlsplit(target)
-        host = parts.hostname
+        host = origin(target)[1]
     except ValueError as error:
         raise HttpFault(HttpProblem.BAD_ANSWER, "a redirect to no address") from error
     if not location or parts.scheme not in ("http", "https") or not host:

@@ -101,6 +101,7 @@ def test_a_gated_file_is_asked_for_once_and_the_token_goes_to_the_hub_only(bench
         Misbehaviour(status=206, headers={"Content-Range": "bytes 0-1/2"}, body=b"ab"),
         Misbehaviour(status=416, headers={"Content-Range": "bytes */0"}),
         Misbehaviour(status=302, headers={"Location": "file:///etc/passwd"}),
+        Misbehaviour(status=302, headers={"Location": "http://127.0.0.1:99999/"}),
         Misbehaviour(status=418),
     ],
 )
@@ -148,6 +149,15 @@ def test_a_malicious_name_is_refused_and_touches_nothing(bench: Bench, path: str
         bench.start().add(wanted)
     assert caught.value.problem is Problem.BAD_NAME
     assert list(bench.folder.iterdir()) == list(bench.models.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["", "file:///x", "http://", "http://[x", "https://host:port", "http://a b"]
+)
+def test_a_hub_without_an_address_is_refused(bench: Bench, endpoint: str) -> None:
+    with pytest.raises(DownloadFault) as caught:
+        bench.start().add(Wanted(endpoint, REPO, "1" * 40, (WantedFile("x.gguf", 1, "0" * 64),)))
+    assert caught.value.problem is Problem.BAD_NAME
 
 
 def test_a_file_without_a_hash_is_not_fetched_nor_two_that_would_be_one(bench: Bench) -> None:

@@ -358,7 +358,14 @@ def test_tokens_of_other_programs_are_not_used_and_no_file_is_written(hub: HubSe
 
 
 def test_a_redirect_leads_neither_to_a_file_nor_out_of_encryption(hub: HubServer) -> None:
-    for location in ("", "file:///etc/passwd", "http://host/x", "https://[", "javascript:1"):
+    for location in (
+        "",
+        "file:///etc/passwd",
+        "http://host/x",
+        "https://host:99999/",
+        "https://[",
+        "javascript:1",
+    ):
         with pytest.raises(HttpFault):
             redirect_target("https://hub.example/a", location)
     assert redirect_target("https://hub.example/a", "/b") == "https://hub.example/b"
