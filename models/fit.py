@@ -36,7 +36,7 @@ class Fit:
 
 def cache_bytes_per_token(header: Header, cache_type: CacheType = CacheType.F16) -> float:
     """Bytes of KV cache that each token of context takes, all layers together."""
-    return sum(_numbers_per_token(layer) for layer in layer_tensors(header)) * _CACHE_BYTES[cache_type]
+    return sum(sum(cache_rows(layer)) for layer in layer_tensors(header)) * _CACHE_BYTES[cache_type]
 
 
 def choose_fit(header: Header, options: LoadOptions, free_bytes: int) -> Fit:
@@ -75,17 +75,19 @@ def _fit(header: Header, tokens: int, per_token: float) -> Fit:
     return Fit(tokens, header.weight_bytes + cache + _BESIDES, cache)
 
 
-def _numbers_per_token(layer: Mapping[str, Tensor]) -> int:
-    """How many numbers one layer keeps for each token: its keys and values, or its one latent row."""
+def cache_rows(layer: Mapping[str, Tensor]) -> tuple[int, int]:
+    """How many numbers one layer keeps of each token: keys and values, or one latent row for both."""
     if "attn_kv_a_mqa.weight" in layer:  # multi-head latent attention: DeepSeek V2 and later
-        return _rows(layer["attn_kv_a_mqa.weight"])
+        return _rows(layer["attn_kv_a_mqa.weight"]), 0
     if "attn_k.weight" in layer:
         values = layer.get("attn_v.weight")
-        return _rows(layer["attn_k.weight"]) + (_rows(values) if values else _rows(layer["attn_k.weight"]))
+        keys = _rows(layer["attn_k.weight"])
+        return keys, _rows(values) if values else keys
     if "attn_qkv.weight" in layer:  # queries are as wide as the model in every family that fuses the three
         fused = layer["attn_qkv.weight"]
-        return max(0, _rows(fused) - fused.shape[0])
-    return 0  # a recurrent layer: its state does not grow with the conversation
+        both = max(0, _rows(fused) - fused.shape[0])
+        return both - both // 2, both // 2
+    return 0, 0  # a recurrent layer: its state does not grow with the conversation
 
 
 def _rows(tensor: Tensor) -> int:

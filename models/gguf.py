@@ -2,7 +2,8 @@
 
 Format: ggml's docs/gguf.md (versions 2 and 3, either byte order). The file comes from a stranger, so nothing
 in it is believed: every count and length is checked against a hard limit and against the end of the file,
-long arrays are stepped over, and what is wrong is told as a `RuntimeFault`. Called in the worker only.
+long arrays are stepped over, and what is wrong is told as a `RuntimeFault`. Files are opened in the worker only;
+the first bytes of a file that is still on a hub may be read elsewhere, because nothing but this reader sees them.
 """
 
 from __future__ import annotations
@@ -121,6 +122,14 @@ class Incomplete(RuntimeFault):
         self.header = header
 
 
+class NeedsMore(Exception):
+    """The header goes on after the bytes at hand. `metadata`: what was read of it."""
+
+    def __init__(self, metadata: Mapping[str, Value]) -> None:
+        super().__init__("the header goes on")
+        self.metadata = metadata
+
+
 def read_header(path: str, seen: SeenLists | None = None) -> Header:
     """Read and check the header of a file. `seen` makes the next of many headers faster to read.
 
@@ -139,6 +148,20 @@ def read_header(path: str, seen: SeenLists | None = None) -> Header:
         raise RuntimeFault(Fault.FILE_UNREADABLE, str(error)) from error
     finally:
         os.close(descriptor)
+
+
+def parse_header(view: Bytes, file_bytes: int, seen: SeenLists | None = None) -> Header:
+    """Read and check a header from the first bytes of a file that is `file_bytes` long.
+
+    Raises `NeedsMore` when the header goes on after these bytes and the file does too, else as `read_header`.
+    """
+    if file_bytes < len(MAGIC):
+        raise RuntimeFault(Fault.NOT_GGUF, f"{file_bytes} bytes", {"file_bytes": file_bytes})
+    if len(view) < len(MAGIC):
+        raise NeedsMore({})
+    if view[:4] != MAGIC:
+        raise RuntimeFault(Fault.NOT_GGUF, f"starts with {view[:4]!r}")
+    return _Reader(view, file_bytes, seen).header()
 
 
 def card(header: Header, path: str) -> ModelCard:
@@ -193,9 +216,7 @@ def _read(descriptor: int, seen: SeenLists | None) -> Header:
     if status.st_size < len(MAGIC):
         raise RuntimeFault(Fault.NOT_GGUF, f"{status.st_size} bytes", {"file_bytes": status.st_size})
     with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as view:
-        if view[:4] != MAGIC:
-            raise RuntimeFault(Fault.NOT_GGUF, f"starts with {view[:4]!r}")
-        return _Reader(view, seen).header()
+        return parse_header(view, status.st_size, seen)
 
 
 def _damaged(detail: str) -> RuntimeFault:
@@ -205,10 +226,12 @@ def _damaged(detail: str) -> RuntimeFault:
 class _Reader:
     """A place in the file that only moves forward."""
 
-    def __init__(self, view: Bytes, seen: SeenLists | None) -> None:
+    def __init__(self, view: Bytes, file_bytes: int, seen: SeenLists | None) -> None:
         self._view = view
         self._seen = seen
-        self._end = len(view)
+        self._end = min(len(view), file_bytes)
+        self._file_bytes = file_bytes
+        self._metadata: dict[str, Value] = {}
         self._at = len(MAGIC)
         self._order = "<"
 
@@ -216,7 +239,7 @@ class _Reader:
         version = self._version()
         tensor_count = self._count("Q", _MAX_TENSORS, "tensors")
         metadata_count = self._count("Q", _MAX_METADATA, "metadata entries")
-        metadata: dict[str, Value] = {}
+        metadata = self._metadata
         for _ in range(metadata_count):
             key = self._string(_MAX_NAME_BYTES, "the name of an entry")
             if key in metadata:
@@ -225,7 +248,7 @@ class _Reader:
         alignment = self._alignment(metadata)
         tensors = tuple(self._tensor() for _ in range(tensor_count))
         start = -(-self._at // alignment) * alignment
-        header = Header(version, self._order == ">", metadata, tensors, start, self._end)
+        header = Header(version, self._order == ">", metadata, tensors, start, self._file_bytes)
         _check(header)
         return header
 
@@ -256,7 +279,13 @@ class _Reader:
 
     def _need(self, size: int) -> None:
         if size > self._end - self._at:
-            raise RuntimeFault(Fault.TRUNCATED, "the file ends inside its header", {"file_bytes": self._end})
+            raise self._too_short(size, "the file ends inside its header")
+
+    def _too_short(self, size: int, detail: str) -> Exception:
+        """Whether the rest is still to come, or the file has no more."""
+        if self._end < self._file_bytes and size <= self._file_bytes - self._at:
+            return NeedsMore(self._metadata)
+        return RuntimeFault(Fault.TRUNCATED, detail, {"file_bytes": self._file_bytes})
 
     def _string(self, limit: int, what: str) -> str:
         size = self._count("Q", limit, f"bytes in {what}")
@@ -286,9 +315,7 @@ class _Reader:
         if kind == _STRING:
             return self._texts(key)
         code = _SCALARS.get(kind)
-        if (
-            code is None
-        ):  # arrays of arrays are in the format, but llama.cpp refuses them and no model has one
+        if code is None:  # lists of lists are in the format, but llama.cpp refuses them and no model has one
             raise _damaged(f"the list {key!r:.80} is of the unknown type {kind}")
         count = self._count("Q", _MAX_NUMBERS, f"numbers in {key!r:.80}")
         size = count * struct.calcsize(self._order + code)
@@ -303,11 +330,10 @@ class _Reader:
         count = self._count("Q", _MAX_STRINGS, f"texts in {key!r:.80}")
         self._need(8 * count)
         start = self._at
-        self._at = end_of_texts(self._view, start, count, self._order, self._seen)
-        if self._at > self._end:
-            raise RuntimeFault(
-                Fault.TRUNCATED, "the file ends inside a list of texts", {"file_bytes": self._end}
-            )
+        end = end_of_texts(self._view, start, count, self._order, self._seen)
+        if end > self._end:
+            raise self._too_short(end - start, "the file ends inside a list of texts")
+        self._at = end
         if count > _MAX_KEPT_STRINGS or self._at - start > _MAX_NAME_BYTES:
             return Skipped(count)
         self._at = start

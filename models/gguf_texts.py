@@ -63,7 +63,7 @@ def end_of_texts(view: Bytes, at: int, count: int, order: str, seen: SeenLists |
     start, left = at, count
     if order == "<":
         step = _short_texts()
-        while left >= _STEP:
+        while left >= _STEP and at <= len(view):
             match = step.match(view, at)
             at = match.end() if match is not None else _walk(view, at, _STEP, order)
             left -= _STEP
@@ -78,7 +78,7 @@ def _walk(view: Bytes, at: int, count: int, order: str) -> int:
     last = len(view) - 8
     for _ in range(count):
         if at > last:
-            return len(view) + 1
+            return max(at, len(view) + 1)  # how far it would go tells a longer file from a lie
         at += 8 + unpack(view, at)[0]
     return at
 

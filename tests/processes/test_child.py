@@ -16,7 +16,7 @@ import pytest
 from desktop.processes.channel import StdioChannel
 from desktop.processes.child import ChildProcess, launch, spawn
 from desktop.processes.roles import Network, Role
-from models.runtime.link import ChildSide, WorkerSide, Spawn
+from models.runtime.link import ChildSide, Spawn, WorkerSide
 
 PROBES = Path(__file__).parent / "probes"
 PATIENCE = 20.0  # seconds; a limit for what should take milliseconds
