@@ -2,7 +2,7 @@
 
 alcove                          open the window
 alcove ask "…"                  stream an answer to standard output
-alcove conversations | models | bench | doctor
+alcove conversations | models | bench | ledger | network | doctor
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--save", action="store_true", help=tr("keep question and answer as a conversation"))
     _json_option(ask)
     _json_option(commands.add_parser("conversations", help=tr("list the conversations")))
-    _json_option(commands.add_parser("models", help=tr("list the models")))
+    _models_options(commands.add_parser("models", help=tr("the models on this disk and on the hub")))
     bench = commands.add_parser("bench", help=tr("measure how fast a model is on this machine"))
     bench.add_argument(
         "model",
@@ -74,7 +74,43 @@ def _parser() -> argparse.ArgumentParser:
     )
     _json_option(bench)
     _json_option(commands.add_parser("doctor", help=tr("say what works here, what does not, and why")))
+    network = commands.add_parser("network", help=tr("where the network switch stands, or turn it"))
+    network.add_argument(
+        "position", nargs="?", choices=("offline", "downloads"), help=tr("from the next start on")
+    )
+    from desktop.cli.ledger import add_ledger_command
+
+    add_ledger_command(commands)
     return parser
+
+
+def _models_options(models: argparse.ArgumentParser) -> None:
+    _json_option(models)
+    actions = models.add_subparsers(dest="action", metavar=tr("action"))
+
+    def add(name: str, explanation: str) -> argparse.ArgumentParser:
+        import argparse
+
+        action = actions.add_parser(name, help=explanation)
+        action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=tr("print JSON"))
+        return action
+
+    add("list", tr("list what is on this disk"))
+    for name, explanation in (
+        ("info", tr("all that is known of a model on this disk")),
+        ("verify", tr("compute its SHA-256 and compare it, where one is known")),
+        ("remove", tr("put a model that Alcove downloaded into the trash")),
+    ):
+        add(name, explanation).add_argument("name", metavar="NAME", help=tr("its name, file or repository"))
+    add("import", tr("use a model file from where it lies")).add_argument("file", type=Path, metavar="FILE")
+    search = add("search", tr("search the model hub"))
+    search.add_argument("text", metavar="TEXT")
+    search.add_argument("--limit", type=_positive, default=20, metavar="N", help=tr("at most this many"))
+    pull = add("pull", tr("fetch a model from the hub and check it"))
+    pull.add_argument("repository", metavar="REPOSITORY", help=tr("as on the hub: publisher/name"))
+    pull.add_argument(
+        "--quantization", metavar="NAME", help=tr("for example Q4_K_M; the usual choice without it")
+    )
 
 
 def _json_option(parser: argparse.ArgumentParser) -> None:

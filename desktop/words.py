@@ -139,6 +139,58 @@ def _memory_text(facts: dict[str, int | str], name: str) -> str:
     )
 
 
+def hub_fault(code: str, facts: dict[str, int | str]) -> Sentence:
+    """The sentence for something that a hub, the gate or the disk refused. `code`: a `HubKind`, a `Problem`, a rule."""
+    return Sentence(_hub_text(code, facts), code)
+
+
+def _hub_text(code: str, facts: dict[str, int | str]) -> str:
+    match code:
+        case "offline" | "unreachable" | "name" | "timed-out" | "cut-off":
+            return tr("The model hub can't be reached. Nothing was lost; check the connection and try again.")
+        case "tls" | "certificate":
+            return tr("The model hub's certificate is not one that this computer trusts. Nothing was sent.")
+        case "not_found":
+            return tr("The model hub has no such model or file. Check its name.")
+        case "gated_no_token" | "gated_not_accepted" | "token_wrong" | "forbidden":
+            return tr(
+                "This model is not open to everybody: its conditions have to be accepted on the model hub first."
+            )
+        case "rate_limited":
+            return tr("The model hub asks to wait. What was fetched is kept; try again in a few minutes.")
+        case "server" | "bad_answer" | "unreadable":
+            return tr("The model hub answered with an error. What was fetched is kept; try again later.")
+        case "bad_name":
+            return tr("This is not the name of a model: it is written publisher/name.")
+        case "no_space":
+            return tr(
+                "There is not enough room on the disk: {need} are needed and {free} are free. Nothing was changed.",
+                need=gigabytes(facts.get("need_bytes")),
+                free=gigabytes(facts.get("free_bytes")),
+            )
+        case "hash_mismatch":
+            return tr(
+                "What was fetched is not what the model hub announced, so it was put aside and is not used. Try again."
+            )
+        case "no_hash":
+            return tr(
+                "The model hub gives no checksum for this file, so it can't be checked and is not fetched."
+            )
+        case "exists":
+            return tr("This model is on the disk already. Nothing was changed.")
+        case "busy":
+            return tr("Another Alcove is fetching models right now. Wait for it, then try again.")
+        case "disk":
+            return tr("The disk refused the file. What was fetched is kept; check the disk and try again.")
+        case "gone":
+            return tr(
+                "The process that fetches models has ended unexpectedly. What was fetched is kept; try again."
+            )
+        case "ledger":
+            return tr("The ledger could not be written, so nothing was sent. Check the disk.")
+    return tr("The gate did not let this request out ({rule}). Nothing was sent.", rule=code)
+
+
 def store_fault(fault: StoreFault) -> Sentence:
     """The sentence for a conversation that could not be read or written."""
     return Sentence(_store_text(fault.kind), fault.detail)

@@ -23,11 +23,19 @@ def run(chosen: argparse.Namespace, paths: Paths, report: LockReport) -> int:
         case "models":
             from desktop.cli.models import models
 
-            return asyncio.run(models(settings, chosen.json))
+            return asyncio.run(models(chosen, paths, settings))
         case "bench":
-            from desktop.cli.models import bench
+            from desktop.cli.bench import bench
 
             return asyncio.run(bench(chosen, settings))
+        case "ledger":
+            from desktop.cli.ledger import run as ledger
+
+            return ledger(chosen, paths)
+        case "network":
+            from desktop.cli.network import network
+
+            return network(chosen, paths)
         case "conversations":
             from desktop.cli.stored import conversations
 

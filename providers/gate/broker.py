@@ -19,6 +19,8 @@ from providers.gate.errand import Errand
 from providers.gate.faults import GateError
 from providers.gate.fetch import fetch
 from providers.gate.gate import Gate
+from providers.gate.hub_errands import HubErrands
+from providers.gate.hub_messages import HubLook, HubPull, HubSearch
 from providers.gate.ledger import Ledger
 from providers.gate.protocol import (
     Cancel,
@@ -34,7 +36,7 @@ from providers.gate.protocol import (
 from providers.gate.rules import Mirror, Position, Purpose, Setting
 from providers.gate.transport import GatedClient, GatedHttp, make_client
 
-__all__ = ["HANDLERS", "Handler", "Mirror", "Position", "Setting", "main"]
+__all__ = ["Handler", "Mirror", "Position", "Setting", "main"]
 
 MOST_AT_ONCE = 16
 _LAST_ROWS = 1.0  # seconds for what is cut off at the end to write its last rows
@@ -47,8 +49,11 @@ Its end is announced for it. A library that brings its own requests runs inside 
 `make_client`: what the handler's thread sends is sent for the handler's errand.
 """
 
-HANDLERS: dict[type, Handler] = {Fetch: fetch}
-"""Each kind of request and what does it. Another kind is one entry here and one in `protocol.REQUESTS`."""
+
+def handlers(setting: Setting, client: GatedClient) -> dict[type, Handler]:
+    """Each kind of request and what does it. Another kind is one entry here and one in `protocol.REQUESTS`."""
+    hub = HubErrands(setting, client)
+    return {Fetch: fetch, HubSearch: hub.search, HubLook: hub.look, HubPull: hub.pull}
 
 
 def main(channel: ChildSide, setting: Setting, lock_summary: str, locked: bool) -> NoReturn:
@@ -65,6 +70,7 @@ class _Broker:
         self.position = gate.setting.position
         self._client: GatedClient = make_client(gate, Ledger(Path(setting.home) / "ledger" / "ledger.jsonl"))
         self._http = GatedHttp(self._client)
+        self._handlers = handlers(gate.setting, self._client)
         self._errands: dict[int, Errand] = {}
         self._threads: dict[int, threading.Thread] = {}
         self._lock = threading.Lock()
@@ -107,7 +113,7 @@ class _Broker:
         end: Event = Ended()
         try:
             with errand.running():
-                HANDLERS[type(message)](message, self._http, lambda event: self.send(number, event))
+                self._handlers[type(message)](message, self._http, lambda event: self.send(number, event))
         except GateError as error:
             fault = GateFault.CANCELLED if errand.given_up else error.fault
             end = Failed(fault, error.rule, error.detail[:_DETAIL])

@@ -2,7 +2,7 @@
 
 Every message carries the number of the request that it belongs to, under "id"; `Ready` carries 0. A kind of
 request that another module brings is one more entry in `REQUESTS`, and its handler one in
-`providers.gate.broker.HANDLERS`.
+`providers.gate.broker.handlers`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import cast
 
 from models.codec import Codec, ProtocolError, Record, encode
+from providers.gate.hub_messages import HUB_EVENTS, HUB_REQUESTS, HubEvent
 from providers.gate.rules import Position, Purpose
 
 
@@ -113,11 +114,11 @@ class Failed:
     detail: str = ""
 
 
-Event = Ready | Began | Chunk | Progress | Ended | Failed
+Event = Ready | Began | Chunk | Progress | HubEvent | Ended | Failed
 
-REQUESTS: tuple[type, ...] = (Fetch,)
+REQUESTS: tuple[type, ...] = (Fetch, *HUB_REQUESTS)
 """What can be asked for. Each has a handler in the broker."""
-EVENTS: tuple[type, ...] = (Ready, Began, Chunk, Progress, Ended, Failed)
+EVENTS: tuple[type, ...] = (Ready, Began, Chunk, Progress, *HUB_EVENTS, Ended, Failed)
 
 _REQUEST_CODEC = Codec((*REQUESTS, Cancel))
 _EVENT_CODEC = Codec(EVENTS)

@@ -304,8 +304,10 @@ class GatedResponse:
 class GatedHttp:
     """What the rest of the broker sends with: no library's words, only `GateError`."""
 
-    def __init__(self, client: GatedClient) -> None:
+    def __init__(self, client: GatedClient, follow_redirects: bool = True) -> None:
+        """`follow_redirects` False: whoever asks follows them, in requests of their own."""
         self._client = client
+        self._follow = follow_redirects
 
     @contextmanager
     def stream(
@@ -326,7 +328,7 @@ class GatedHttp:
             transport = self._client._transport
             assert isinstance(transport, GateTransport)
             raise transport.refuse_malformed(purpose, method) from error
-        redirects = purpose not in (Purpose.CHAT, Purpose.TITLE, Purpose.TOOL)
+        redirects = self._follow and purpose not in (Purpose.CHAT, Purpose.TITLE, Purpose.TOOL)
         with _as_gate_errors():
             response = self._client.send(request, stream=True, follow_redirects=redirects)
         try:

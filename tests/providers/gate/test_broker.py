@@ -29,21 +29,33 @@ from support.store_files import small_disk
 from desktop.processes.switch import Position
 from desktop.processes.way_out import end_broker, start_broker
 from models.codec import ProtocolError
-from providers.gate.broker import HANDLERS
+from models.file_names import NameProblem
+from models.hub_values import Found, Gate, HubFile, HubModel, Listing, Page, RefusedName
+from providers.gate.broker import handlers
 from providers.gate.client import BrokerClient
 from providers.gate.faults import BrokerGone, GateError
+from providers.gate.gate import Gate as TheGate
+from providers.gate.hub_messages import HubFound, HubModelPage, HubRefused, Pulled, PulledFile, PullProgress
+from providers.gate.ledger import Ledger
 from providers.gate.protocol import (
     EVENTS,
     REQUESTS,
     Began,
     Chunk,
+    Ended,
+    Event,
+    Failed,
     Fetch,
     GateFault,
+    Progress,
+    Ready,
     read_event,
     read_request,
     to_record,
 )
-from providers.gate.rules import Purpose
+from providers.gate.rules import Position as GatePosition
+from providers.gate.rules import Purpose, Setting
+from providers.gate.transport import make_client
 from providers.gate.verification import verify
 
 PATIENCE = 60.0
@@ -74,7 +86,9 @@ async def fails(client: BrokerClient, url: str, limit: int = 1000) -> GateError:
 
 
 def test_every_kind_of_request_has_a_handler() -> None:
-    assert set(HANDLERS) == set(REQUESTS)
+    setting = Setting("/nowhere", GatePosition.DOWNLOADS)
+    with make_client(TheGate(setting), Ledger(Path("/nowhere/ledger.jsonl"))) as client:
+        assert set(handlers(setting, client)) == set(REQUESTS)
 
 
 def test_a_resource_is_fetched_and_its_row_closed(tmp_path: Path) -> None:
@@ -301,9 +315,33 @@ def test_a_record_that_does_not_fit_exactly_is_no_request(record: dict[str, obje
         read_request(record)
 
 
-def test_every_event_survives_its_way() -> None:
-    assert read_event(to_record(3, Chunk.of(b"\x00\xff"))) == (3, Chunk("AP8="))
-    assert {kind.__name__ for kind in EVENTS} == {"Ready", "Began", "Chunk", "Progress", "Ended", "Failed"}
+FOUND = Found("a/b", "a", "text-generation", "mit", Gate.OPEN, 3, 2, "2026-01-01T00:00:00", ("gguf",))
+FILE = HubFile("b-Q4_0.gguf", 12, "ab" * 32)
+LISTING = Listing(
+    (HubModel("b", "Q4_0", (FILE,), False, True),), (RefusedName("x", NameProblem("empty")),), 1, True
+)
+SAMPLES: tuple[Event, ...] = (
+    Ready(GatePosition.DOWNLOADS, "locked", True),
+    Began(200, {"etag": "x"}),
+    Chunk.of(b"\x00\xff"),
+    Progress(1, 2, "a"),
+    HubFound((FOUND,)),
+    HubModelPage(Page(FOUND, "0" * 40, False, (), ("en",), "# card", False), LISTING),
+    PullProgress("running", 1, 2, 3.5, None),
+    Pulled((PulledFile("/m/b.gguf", "ab" * 32),)),
+    HubRefused("no_space", "", {"need_bytes": 5}),
+    Ended(),
+    Failed(GateFault.REFUSED, "host", "detail"),
+)
+
+
+@pytest.mark.parametrize("event", SAMPLES, ids=lambda event: type(event).__name__)
+def test_every_event_survives_its_way(event: Event) -> None:
+    assert read_event(to_record(3, event)) == (3, event)
+
+
+def test_every_kind_of_event_was_tried() -> None:
+    assert {type(event) for event in SAMPLES} == set(EVENTS)
 
 
 def test_on_a_full_disk_the_request_does_not_go_out(tmp_path: Path) -> None:

@@ -1,0 +1,209 @@
+"""The broker's work with a model hub: searching, looking at a model, fetching one. All of it through the gate."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from models import hub
+from models.download import Downloads
+from models.download_values import (
+    DownloadFault,
+    Failed,
+    Finished,
+    Progress,
+    State,
+    StateChanged,
+    Wanted,
+    WantedFile,
+)
+from models.download_values import Event as DownloadEvent
+from models.http import HttpFault, HttpProblem, Refused, Response
+from models.hub_faults import HubFault, HubKind
+from providers.gate.errand import current_errand
+from providers.gate.faults import GateError
+from providers.gate.hub_messages import (
+    HubEvent,
+    HubFound,
+    HubLook,
+    HubModelPage,
+    HubPull,
+    HubRefused,
+    HubSearch,
+    Pulled,
+    PulledFile,
+    PullProgress,
+)
+from providers.gate.protocol import GateFault
+from providers.gate.rules import Setting
+from providers.gate.transport import GatedClient, GatedHttp
+
+Send = Callable[[HubEvent], None]
+
+_PROBLEMS = {
+    GateFault.NAME: HttpProblem.OFFLINE,
+    GateFault.UNREACHABLE: HttpProblem.UNREACHABLE,
+    GateFault.PROXY: HttpProblem.UNREACHABLE,
+    GateFault.TIMED_OUT: HttpProblem.UNREACHABLE,
+    GateFault.CERTIFICATE: HttpProblem.TLS,
+    GateFault.TLS: HttpProblem.TLS,
+    GateFault.CUT_OFF: HttpProblem.CUT,
+    GateFault.CANCELLED: HttpProblem.CUT,
+}
+
+
+class HubErrands:
+    """What a broker does with its hub. Each method runs in a thread of its own and may be given up."""
+
+    def __init__(self, setting: Setting, client: GatedClient) -> None:
+        self._endpoint = setting.mirror.url.rstrip("/") or hub.PUBLIC_HUB
+        self._home = Path(setting.home)
+        self._http = _HopByHop(GatedHttp(client, follow_redirects=False))
+        hub.use_client(lambda: client)
+
+    def search(self, asked: HubSearch, _: GatedHttp, send: Send) -> None:
+        with _refusals(send):
+            send(HubFound(hub.search(self._endpoint, asked.query)))
+
+    def look(self, asked: HubLook, _: GatedHttp, send: Send) -> None:
+        with _refusals(send):
+            page = hub.page(self._endpoint, asked.repo)
+            send(HubModelPage(page, hub.files(self._endpoint, asked.repo, page.sha)))
+
+    def pull(self, asked: HubPull, _: GatedHttp, send: Send) -> None:
+        with _refusals(send), _alone(self._home / "downloads"):
+            self._pull(self._wanted(asked), send)
+
+    def _wanted(self, asked: HubPull) -> Wanted:
+        """The files with the sizes and hashes that the hub gives for them, not that somebody else says."""
+        listing = hub.files(self._endpoint, asked.repo, asked.revision)
+        known = {file.path: file for model in listing.models for file in model.files}
+        missing = [path for path in asked.paths if path not in known]
+        if missing:
+            raise HubFault(HubKind.NOT_FOUND, missing[0])
+        files = tuple(WantedFile(path, known[path].size, known[path].sha256) for path in asked.paths)
+        return Wanted(self._endpoint, asked.repo, asked.revision, files)
+
+    def _pull(self, wanted: Wanted, send: Send) -> None:
+        """This download alone; others that wait in the folder stay as they are."""
+        watcher = _Watcher(wanted, send)
+        downloads = Downloads(
+            self._http, self._home / "downloads", self._home / "models", lambda _: None, watcher.take
+        )
+        watcher.id = downloads.add(wanted)
+        for other in downloads.standing():
+            if other.id != watcher.id and other.state is State.QUEUED:
+                downloads.pause(other.id)
+        downloads.resume(watcher.id)
+        errand = current_errand()
+        if errand is not None:
+            errand.in_use(downloads.end)
+        try:
+            downloads.run(until_idle=True)
+        finally:
+            if errand is not None:
+                errand.not_in_use(downloads.end)
+
+
+class _Watcher:
+    """From the events of a queue to those of one pull."""
+
+    def __init__(self, wanted: Wanted, send: Send) -> None:
+        self._wanted = wanted
+        self._send = send
+        self._state = State.QUEUED
+        self.id = ""
+
+    def take(self, event: DownloadEvent) -> None:
+        if self.id and event.id != self.id:
+            return
+        total = sum(file.size for file in self._wanted.files)
+        match event:
+            case StateChanged(state=state):
+                self._state = state
+                if state is not State.READY:
+                    self._send(PullProgress(state.value, 0, total, 0.0, None))
+            case Progress():
+                self._send(
+                    PullProgress(
+                        self._state.value,
+                        event.done_bytes,
+                        event.total_bytes,
+                        event.bytes_per_second,
+                        event.seconds_left,
+                    )
+                )
+            case Finished(files=files):
+                hashes = (file.sha256 for file in self._wanted.files)
+                self._send(Pulled(tuple(map(PulledFile, files, hashes))))
+            case Failed():
+                self._send(HubRefused(event.code, event.detail, event.facts))
+            case _:
+                pass
+
+
+class _HopByHop:
+    """`models.http.Http` over the gate: the hub's code follows redirects itself, and each one passes the gate."""
+
+    def __init__(self, http: GatedHttp) -> None:
+        self._http = http
+
+    @contextmanager
+    def stream(self, method: str, url: str, headers: Mapping[str, str]) -> Iterator[Response]:
+        with _as_http_faults(), self._http.stream(method, url, headers) as answer:
+            yield _Answer(answer.status, answer.headers, answer.iter_bytes)
+
+
+class _Answer:
+    def __init__(
+        self, status: int, headers: Mapping[str, str], pieces: Callable[[], Iterator[bytes]]
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self._pieces = pieces
+
+    def iter_bytes(self) -> Iterator[bytes]:
+        with _as_http_faults():
+            yield from self._pieces()
+
+
+@contextmanager
+def _as_http_faults() -> Iterator[None]:
+    try:
+        yield
+    except GateError as error:
+        if error.fault in (GateFault.REFUSED, GateFault.LEDGER):
+            raise Refused(error.rule or error.fault.value) from None
+        raise HttpFault(_PROBLEMS.get(error.fault, HttpProblem.BAD_ANSWER), error.detail) from None
+
+
+@contextmanager
+def _refusals(send: Send) -> Iterator[None]:
+    try:
+        yield
+    except HubFault as fault:
+        send(HubRefused(fault.kind.value, fault.detail, fault.facts))
+    except DownloadFault as fault:
+        send(HubRefused(fault.problem.value, fault.detail, fault.facts))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time works on a queue. Raises `GateError` BUSY."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise GateError(GateFault.BUSY) from None
+        yield
+    finally:
+        os.close(descriptor)
