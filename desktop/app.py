@@ -28,6 +28,7 @@ from desktop.settings import LOADED_WITH, Settings
 if TYPE_CHECKING:
     from desktop.chat.session import Session
     from desktop.chat.shelf import Shelf
+    from desktop.library import Library
     from desktop.store.store import Store
     from models.runtime.values import ModelCard
 
@@ -109,7 +110,8 @@ class Parts:
         self.shelf = later(self._make_shelf)
         self.window_state = WindowState(paths.home / "window.json")
         self.conversations = ConversationsViewModel(self.bridge, self.store)
-        self.models = ModelsViewModel(self.bridge, self.shelf, _inspect, settings)
+        self.library = later(partial(_make_library, paths))
+        self.models = ModelsViewModel(self.bridge, self.shelf, _inspect, settings, self.library)
         self.chat = ChatViewModel(
             self.bridge, self.store, self.session, self.conversations, self.models, settings
         )
@@ -240,6 +242,12 @@ def _make_session(store: Store) -> Session:
     from desktop.chat.session import Session
 
     return Session(store)
+
+
+def _make_library(paths: Paths) -> Library:
+    from desktop.library import Library
+
+    return Library(paths)
 
 
 async def _inspect(path: Path) -> ModelCard:

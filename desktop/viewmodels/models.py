@@ -21,11 +21,21 @@ from providers.errors import ProviderError
 
 if TYPE_CHECKING:
     from desktop.chat.shelf import Loadable, Shelf
+    from desktop.library import Library
+    from models.library.entry import LibraryEntry
     from models.runtime.values import ModelCard, Placement
     from providers.events import LoadProgress, ModelReady
 
 Inspect = Callable[[Path], Awaitable["ModelCard"]]
 """Read a file's header in a locked process. Raises `ProviderError`."""
+
+
+_STORES = {
+    "hugging_face": "From the Hugging Face cache.",
+    "lm_studio": "From LM Studio.",
+    "ollama": "From Ollama.",
+}
+"""By `models.library.entry.Source`: English texts that pass through `tr` when shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +61,18 @@ class ModelsViewModel(QObject):
         shelf: Shelf,
         inspect: Inspect,
         settings: Settings,
+        library: Library | None = None,
         parent: QObject | None = None,
     ) -> None:
+        """`library`: what finds the models of this disk; None looks for none."""
         super().__init__(parent)
         self._bridge = bridge
         self._shelf = shelf
         self._inspect = inspect
         self._settings = settings
+        self._library = library
+        self._found: dict[str, LibraryEntry] = {}
+        self._scan: Job | None = None
         self._cards: dict[str, ModelCard] = {}
         self._placement: Placement | None = None
         self._loading_job: Job | None = None
@@ -76,7 +91,9 @@ class ModelsViewModel(QObject):
     @property
     def items(self) -> tuple[ModelItem, ...]:
         paths = [self._starter, *map(Path, self._settings.get("model.opened_files"))]
-        return tuple(self._item(path) for path in dict.fromkeys(paths) if path is not None)
+        own = [self._item(path) for path in dict.fromkeys(paths) if path is not None]
+        known = {item.path for item in own}
+        return (*own, *(_found_item(entry) for entry in self._found.values() if entry.path not in known))
 
     @property
     def current(self) -> ModelItem | None:
@@ -90,6 +107,49 @@ class ModelsViewModel(QObject):
         if missing:
             remark = tr("The file is not there now.")
         return ModelItem(str(path), model_name(path, card), _detail(path, card, missing), remark, missing)
+
+    @property
+    def looking(self) -> bool:
+        """Whether this disk is being looked through."""
+        return self._scan is not None
+
+    def look_around(self) -> None:
+        """Look for models on this disk, in a locked process. Files that have not changed are not opened again."""
+        if self._library is None or self._scan is not None:
+            return
+        self._scan = self._bridge.submit(self._look(self._library), self._looked, self._looked_in_vain)
+        self.changed.emit()
+
+    async def _look(self, library: Library) -> dict[str, LibraryEntry]:
+        from models.library.entry import LibraryEntry
+
+        seen: dict[str, LibraryEntry] = {}
+        async with aclosing(library.scan()) as reports:
+            async for report in reports:
+                if isinstance(report, LibraryEntry):
+                    seen[report.path] = report
+        return seen
+
+    def _looked(self, seen: dict[str, LibraryEntry]) -> None:
+        from models.library.entry import Kind
+
+        self._scan = None
+        usable = {Kind.CHAT, Kind.BASE}
+        self._found = {
+            path: entry
+            for path, entry in sorted(seen.items(), key=lambda found: found[1].name.casefold())
+            if entry.problem is not None or usable & set(entry.kinds)
+        }
+        self.changed.emit()
+
+    def _looked_in_vain(self, error: Exception) -> None:
+        from models.runtime.faults import RuntimeFault
+
+        self._scan = None
+        self.changed.emit()
+        if not isinstance(error, RuntimeFault | OSError):
+            raise error
+        self.notice.emit(Notice(tr("This disk could not be looked through for models."), str(error)))
 
     # ---- the chip
 
@@ -232,6 +292,16 @@ class ModelsViewModel(QObject):
 
 async def _awaiting(card: Awaitable[ModelCard]) -> ModelCard:
     return await card
+
+
+def _found_item(entry: LibraryEntry) -> ModelItem:
+    """A model of this disk as a line of the picker; one that can't be used says why and can't be chosen."""
+    detail = (entry.size_label, entry.quantization, gigabytes(entry.size), entry.licence)
+    remark = _STORES.get(entry.source.value, "")
+    if entry.problem is not None:
+        remark = model_fault(entry.problem, entry.detail, entry.facts, entry.path).text
+    text = " · ".join(part for part in detail if part)
+    return ModelItem(entry.path, entry.name, text, tr(remark) if remark else "", entry.problem is not None)
 
 
 def _detail(path: Path, card: ModelCard | None, missing: bool) -> str:

@@ -75,6 +75,7 @@ class ModelPicker(Popover):
             if chip.layoutDirection() == Qt.LayoutDirection.LeftToRight
             else below.x() + chip.width() - width
         )
+        self._models.look_around()
         left = max(16, min(start, window.width() - width - 16))
         self.open_at(QRect(left, below.y(), width, height))
         self._show()

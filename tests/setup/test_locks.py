@@ -55,6 +55,11 @@ def test_the_tests_run_with_the_versions_that_people_get() -> None:
     assert people.items() <= tests.items()
 
 
-def test_nothing_that_speaks_http_is_installed_for_people() -> None:
-    clients = {"aiohttp", "httpx", "huggingface-hub", "requests", "urllib3", "websockets"}
-    assert not clients & _pins("requirements.lock").keys()
+def test_only_one_library_that_speaks_http_is_installed_for_people() -> None:
+    """httpx, which the broker uses and the hub's client is given. Any other would bring a way out of its own."""
+    others = {"aiohttp", "curl-cffi", "hf-transfer", "httpx2", "requests", "urllib3", "websockets"}
+    assert not others & _pins("requirements.lock").keys()
+    native = [
+        line for line in (ROOT / "requirements.lock").read_text().splitlines() if line.startswith("hf-xet")
+    ]
+    assert [line.split(";")[1].strip(" \\") for line in native] == ["sys_platform == 'none'"]
