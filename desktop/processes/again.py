@@ -55,4 +55,5 @@ def _wait(pipe: int) -> None:
     while piece := os.read(pipe, 64):
         said = (said + piece)[-64:]
     if said == _WORD:
-        os.execv(sys.executable, [sys.executable, "-X", "utf8", "-m", "desktop"])
+        # -P: nothing that lies in the current folder is taken for a part of Alcove.
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", "-P", "-m", "desktop"])

@@ -137,7 +137,7 @@ class ModelsViewModel(QObject):
         usable = {Kind.CHAT, Kind.BASE}
         self._found = {
             path: entry
-            for path, entry in sorted(seen.items(), key=lambda found: found[1].name.casefold())
+            for path, entry in sorted(seen.items(), key=lambda found: _order(found[1]))
             if entry.problem is not None or usable & set(entry.kinds)
         }
         self.changed.emit()
@@ -294,6 +294,11 @@ async def _awaiting(card: Awaitable[ModelCard]) -> ModelCard:
     return await card
 
 
+def _order(entry: LibraryEntry) -> tuple[bool, str, int]:
+    """By name, the smaller one first; what can't be used comes last."""
+    return entry.problem is not None, entry.name.casefold(), entry.size
+
+
 def _found_item(entry: LibraryEntry) -> ModelItem:
     """A model of this disk as a line of the picker; one that can't be used says why and can't be chosen."""
     detail = (entry.size_label, entry.quantization, gigabytes(entry.size), entry.licence)
@@ -301,7 +306,8 @@ def _found_item(entry: LibraryEntry) -> ModelItem:
     if entry.problem is not None:
         remark = model_fault(entry.problem, entry.detail, entry.facts, entry.path).text
     text = " · ".join(part for part in detail if part)
-    return ModelItem(entry.path, entry.name, text, tr(remark) if remark else "", entry.problem is not None)
+    name = entry.name if entry.quantization in entry.name else f"{entry.name} {entry.quantization}"
+    return ModelItem(entry.path, name, text, tr(remark) if remark else "", entry.problem is not None)
 
 
 def _detail(path: Path, card: ModelCard | None, missing: bool) -> str:

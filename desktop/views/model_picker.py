@@ -31,6 +31,7 @@ class ModelPicker(Popover):
     def __init__(self, theme: Theme, window: QWidget, models: ModelsViewModel) -> None:
         super().__init__(theme, window, tr("Models"), tr("Search models"))
         self._models = models
+        self._chip: QWidget | None = None
         self._rows = _Models(self)
         self.use(self._rows)
         self.list.setItemDelegate(RowPainter(theme, self.list))
@@ -64,8 +65,16 @@ class ModelPicker(Popover):
         models.changed.connect(self._show)
 
     def open_below(self, chip: QWidget) -> None:
-        """Come up under the chip, inside the window."""
-        window = self.window()
+        """Come up under the chip, inside the window, and look for what models there are now."""
+        self._chip = chip
+        self._models.look_around()
+        self.open_at(self._room())
+        self._show()
+
+    def _room(self) -> QRect:
+        """Under the chip, as high as the list needs."""
+        window, chip = self.window(), self._chip
+        assert chip is not None
         width = min(self._theme.scaled(_WIDTH), window.width() - 32)
         below = chip.mapTo(window, QPoint(0, chip.height() + 6))
         rows = min(_MOST_ROWS, max(1, len(self._models.items)))
@@ -75,14 +84,18 @@ class ModelPicker(Popover):
             if chip.layoutDirection() == Qt.LayoutDirection.LeftToRight
             else below.x() + chip.width() - width
         )
-        self._models.look_around()
         left = max(16, min(start, window.width() - width - 16))
-        self.open_at(QRect(left, below.y(), width, height))
-        self._show()
+        return QRect(left, below.y(), width, height)
 
     def _show(self) -> None:
         if self.isHidden():
             return
+        self.place(self._room())
+        self.note.setText(
+            tr("Looking for models on this disk…")
+            if self._models.looking
+            else tr("Models run on this computer. Nothing is sent anywhere.")
+        )
         current = self._models.current
         self._rows.show(_fitting(self._models.items, self.field.text()), current.path if current else "")
         loading = self._models.loading

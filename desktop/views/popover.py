@@ -72,13 +72,17 @@ class Popover(QWidget):
         """Show the panel in this place of the window (without its shadow) and take the keyboard."""
         self._gave_focus = self.window().focusWidget()
         self.field.clear()
-        self.setGeometry(place.adjusted(-_SHADOW, -_SHADOW, _SHADOW, _SHADOW))
+        self.place(place)
         self.show()
         self.raise_()
         self.field.setFocus(Qt.FocusReason.PopupFocusReason)
         app = QApplication.instance()
         assert app is not None
         app.installEventFilter(self)
+
+    def place(self, place: QRect) -> None:
+        """Take this place of the window (without the shadow)."""
+        self.setGeometry(place.adjusted(-_SHADOW, -_SHADOW, _SHADOW, _SHADOW))
 
     def dismiss(self) -> None:
         """Go away and give the keyboard back to where it was."""

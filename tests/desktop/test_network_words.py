@@ -1,0 +1,46 @@
+"""What the network chip says, and turning the switch behind it."""
+
+from __future__ import annotations
+
+import pytest
+from support.window_parts import LOCKED
+
+from desktop.processes.switch import Position, Switch
+from desktop.viewmodels.network import NetworkViewModel
+
+pytestmark = pytest.mark.usefixtures("qapp")
+
+
+def test_each_position_has_its_own_words() -> None:
+    titles = {NetworkViewModel(LOCKED, Switch(position)).text for position in Position}
+    assert titles == {"Offline: nothing can leave", "Downloads only", "Remote models on"}
+
+
+def test_with_downloads_the_chip_names_the_hub_or_its_mirror_and_the_ledger() -> None:
+    told = NetworkViewModel(LOCKED, Switch(Position.DOWNLOADS)).tooltip
+    assert "huggingface.co" in told
+    assert "ledger" in told
+    assert (
+        "hub.example" in NetworkViewModel(LOCKED, Switch(Position.DOWNLOADS, "https://hub.example")).tooltip
+    )
+
+
+def test_turning_the_switch_keeps_what_belongs_to_it_and_asks_for_a_restart() -> None:
+    stored: list[Switch] = []
+    wanted: list[bool] = []
+    before = Switch(Position.OFFLINE, "https://hub.example", folders=("/data/models",))
+    network = NetworkViewModel(LOCKED, before, stored.append)
+    network.restart_wanted.connect(lambda: wanted.append(True))
+    assert network.turn(Position.DOWNLOADS) == ""
+    assert stored == [Switch(Position.DOWNLOADS, "https://hub.example", folders=("/data/models",))]
+    assert wanted == [True]
+
+
+def test_a_switch_that_can_not_be_stored_changes_nothing() -> None:
+    def refuse(_: Switch) -> None:
+        raise OSError(28, "No space left on device")
+
+    network = NetworkViewModel(LOCKED, Switch(), refuse)
+    network.restart_wanted.connect(lambda: pytest.fail("it restarted"))
+    assert "No space left on device" in network.turn(Position.DOWNLOADS)
+    assert "can't be turned" in NetworkViewModel(LOCKED).turn(Position.DOWNLOADS)
