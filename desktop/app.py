@@ -228,8 +228,8 @@ class Parts:
 
     async def _last_things(self) -> None:
         await self.session.close()
+        await self.store.close()  # before the model, which may take seconds to write down what it has read
         await self.shelf.close()
-        await self.store.close()
 
 
 def _make_store(paths: Paths) -> Store:
