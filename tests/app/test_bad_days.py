@@ -121,7 +121,7 @@ def test_a_model_that_does_not_fit_into_memory_is_refused_in_figures_and_the_old
 
 
 def test_a_full_disk_while_an_answer_streams_is_told_and_the_rest_is_stored_later(tmp_path: Path) -> None:
-    with small_disk(tmp_path, kilobytes=900) as mounted:
+    with small_disk(tmp_path, kilobytes=4000) as mounted:
         if not mounted:
             pytest.skip("this account may not mount a small disk")
         with whole_program(tmp_path, sampling_max_tokens=400) as parts:
