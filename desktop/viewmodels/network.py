@@ -64,9 +64,9 @@ class NetworkViewModel(QObject):
 
 def _title(position: Position, enforced: bool) -> str:
     if position is Position.DOWNLOADS:
-        return tr("Downloads only")
+        return tr("Downloads only") if enforced else tr("Downloads, but not locked")
     if position is Position.REMOTE:
-        return tr("Remote models on")
+        return tr("Remote models on") if enforced else tr("Remote models, not locked")
     return tr("Offline: nothing can leave") if enforced else tr("Offline, but not locked")
 
 
@@ -99,7 +99,9 @@ def _sentence(report: LockReport) -> str:
         case _:
             why = tr("This operating system has no lock that Alcove can use.")
     return (
-        why + " " + tr("Alcove contains no code that uses the network, but nothing else enforces that here.")
+        why
+        + " "
+        + tr("Only Alcove's broker has code that uses the network, but nothing else enforces that here.")
     )
 
 

@@ -103,11 +103,11 @@ class Header(QWidget):
         describe(self.model_chip, text, self._models.chip_tooltip, tip=True)
 
     def _show_network(self, network: NetworkViewModel) -> None:
-        if network.position is not Position.OFFLINE:
-            self.network_chip.show_look(Shape.PILL, "arrow-down", "link")
-        elif network.enforced:
-            self.network_chip.show_look(Shape.PILL, "shield-check", "success")
-        else:
+        if not network.enforced:
             self.network_chip.show_look(Shape.DASHED_PILL, "shield-alert", "warning")
+        elif network.position is not Position.OFFLINE:
+            self.network_chip.show_look(Shape.PILL, "arrow-down", "link")
+        else:
+            self.network_chip.show_look(Shape.PILL, "shield-check", "success")
         self.network_chip.show_text(network.text)
         describe(self.network_chip, network.text, network.tooltip, tip=True)

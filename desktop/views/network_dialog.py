@@ -23,9 +23,15 @@ def network_dialog(theme: Theme, parent: QWidget, network: NetworkViewModel) -> 
             tr("The lock was set before anything else was loaded and can't be opened again while Alcove runs. "
                "It was tried out at the start; this is what the system answered:")
         )  # fmt: skip
-    else:
+    elif network.position is Position.OFFLINE:
         dialog.say(
             tr("Alcove sends nothing all the same. But nobody but Alcove itself sees to it on this system.")
+        )
+    else:
+        dialog.say(
+            tr(
+                "Only the broker sends, and only what its gate lets out. But nobody but Alcove itself sees to it here."
+            )
         )
     dialog.show_rows(network.details, scrolled=True)
     dialog.finish()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from support.window_parts import LOCKED
 
+from desktop.processes.report import Gap, LockReport
+from desktop.processes.roles import Role
 from desktop.processes.switch import Position, Switch
 from desktop.viewmodels.network import NetworkViewModel
 
@@ -14,6 +16,12 @@ pytestmark = pytest.mark.usefixtures("qapp")
 def test_each_position_has_its_own_words() -> None:
     titles = {NetworkViewModel(LOCKED, Switch(position)).text for position in Position}
     assert titles == {"Offline: nothing can leave", "Downloads only", "Remote models on"}
+
+
+def test_no_position_claims_a_lock_that_nobody_enforces() -> None:
+    unlocked = LockReport.unlocked(Role.DESKTOP, Gap.SYSTEM)
+    for position in Position:
+        assert "not locked" in NetworkViewModel(unlocked, Switch(position)).text
 
 
 def test_with_downloads_the_chip_names_the_hub_or_its_mirror_and_the_ledger() -> None:

@@ -22,7 +22,7 @@ def test_alcove_home_moves_everything(tmp_path: Path) -> None:
     } == {tmp_path}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux is asked without the library")
+@pytest.mark.skipif(sys.platform != "linux", reason="the variable is Linux's")
 @pytest.mark.parametrize("data_home", ["", "relative/is/ignored", "/data/of/anna"])
 def test_without_it_the_place_is_the_one_of_the_system(
     data_home: str, monkeypatch: pytest.MonkeyPatch

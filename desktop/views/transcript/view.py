@@ -244,7 +244,7 @@ class TranscriptView(QAbstractScrollArea):
                 self.branch_requested.emit(message_id, branch + 1)
 
     def _copy_link(self, address: str) -> None:
-        """Nothing opens: Alcove has no network. The address can be taken elsewhere."""
+        """Nothing opens: the window has no network. The address can be taken elsewhere."""
         QGuiApplication.clipboard().setText(address)
         self.link_copied.emit(address)
         self.notice.emit(tr("Link copied: {address}", address=address))
