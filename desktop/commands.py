@@ -60,6 +60,17 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--system", metavar="TEXT", help=tr("instructions for the model"))
     ask.add_argument("--max-tokens", type=_positive, metavar="N", help=tr("the longest answer, in tokens"))
     ask.add_argument("--seed", type=_natural, metavar="N", help=tr("repeatable choice of words"))
+    shape = ask.add_mutually_exclusive_group()
+    shape.add_argument("--json-answer", action="store_true", help=tr("the answer must be JSON"))
+    shape.add_argument(
+        "--json-schema",
+        type=Path,
+        metavar="FILE",
+        help=tr("the answer must be JSON that fits this JSON schema"),
+    )
+    shape.add_argument(
+        "--grammar", type=Path, metavar="FILE", help=tr("the answer must keep to this grammar (GBNF)")
+    )
     ask.add_argument("--save", action="store_true", help=tr("keep question and answer as a conversation"))
     _json_option(ask)
     _json_option(commands.add_parser("conversations", help=tr("list the conversations")))

@@ -6,17 +6,21 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from models.runtime.values import Sampling, Turn
+from models.runtime.values import Constraint, Sampling, Turn
 from providers.events import Event
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One answer wanted: the whole conversation so far, system prompt first, the newest user message last."""
+    """One answer wanted: the whole conversation so far, system prompt first, the newest user message last.
+
+    `constraint`: what the answer must keep to, JSON for instance.
+    """
 
     turns: tuple[Turn, ...]
     sampling: Sampling = field(default_factory=Sampling)
     max_tokens: int | None = None
+    constraint: Constraint | None = None
 
 
 class Provider(Protocol):

@@ -52,7 +52,9 @@ class Session:
         saving = asyncio.create_task(self._save_while_streaming(reply, emit))
         try:
             path = await self._store.path_to(started.question.id)
-            request = ChatRequest(turns_for(path, ask.system_prompt), ask.sampling, ask.max_tokens)
+            request = ChatRequest(
+                turns_for(path, ask.system_prompt), ask.sampling, ask.max_tokens, ask.constraint
+            )
             async with aclosing(provider.stream(request)) as events:
                 async for event in events:
                     reply.take(event)

@@ -102,8 +102,11 @@ class Engine:
         turns: Sequence[Turn],
         sampling: Sampling = _USUAL,
         max_tokens: int | None = None,
+        grammar: str = "",
     ) -> AsyncGenerator[AnswerReport]:
         """Answer: `PromptProgress` and `Piece`s, at last `Completed`; before, the reports of a load if need be.
+
+        `grammar`: in GBNF, what the answer must keep to; "" for any answer.
 
         Closing the iterator cancels the answer: when that returns, the worker is idle. Raises `RuntimeFault`;
         after WORKER_STOPPED the next call starts anew.
@@ -113,7 +116,7 @@ class Engine:
                 async for report in reports:
                     yield report
             worker = self._living_worker()
-            worker.send(Generate(tuple(turns), sampling, max_tokens))
+            worker.send(Generate(tuple(turns), sampling, max_tokens, grammar))
             try:
                 completed = False
                 while not completed:

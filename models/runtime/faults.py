@@ -35,6 +35,9 @@ class Fault(StrEnum):
     LOAD_CANCELLED = "load_cancelled"
     WORKER_STOPPED = "worker_stopped"
     GENERATION_FAILED = "generation_failed"
+    GRAMMAR_BROKEN = "grammar_broken"
+    SCHEMA_BROKEN = "schema_broken"
+    SCHEMA_UNSUPPORTED = "schema_unsupported"
 
 
 class RuntimeFault(Exception):

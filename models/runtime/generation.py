@@ -17,7 +17,10 @@ from operator import itemgetter
 from models.runtime.context import keep_newest, room_for_prompt
 from models.runtime.faults import Fault, RuntimeFault, StopReason
 from models.runtime.formats import Format, Span
+from models.runtime.grammar import check_grammar
+from models.runtime.guided import Lead
 from models.runtime.llama import Context, Decoded, Interrupt, Sampler, Vocabulary
+from models.runtime.llama_grammar import GuidedSampler
 from models.runtime.prompt import Prompt, PromptBuilder
 from models.runtime.protocol import Completed, Generate, Piece, PromptProgress, Report, Stage
 from models.runtime.states import KeptStates, shared_length
@@ -41,6 +44,7 @@ class Generator:
     ) -> None:
         self.tokens: list[int] = []
         self._context = context
+        self._vocabulary = vocabulary
         self._builder = builder
         self._format = form
         self._interrupt = interrupt
@@ -52,9 +56,11 @@ class Generator:
     def answer(self, request: Generate) -> Completed:
         """Answer one request, sending its pieces as they come.
 
-        Raises `RuntimeFault`: TEMPLATE_BROKEN, PROMPT_TOO_LONG or GENERATION_FAILED.
+        Raises `RuntimeFault`: GRAMMAR_BROKEN, TEMPLATE_BROKEN, PROMPT_TOO_LONG or GENERATION_FAILED.
         """
         started = time.perf_counter()
+        if request.grammar:
+            check_grammar(request.grammar)
         kept = keep_newest(
             request.turns,
             room_for_prompt(self._context.tokens, request.max_tokens),
@@ -140,11 +146,8 @@ class Generator:
     def _write_answer(
         self, prompt: Prompt, request: Generate, completed: Completed, started: float
     ) -> Completed:
-        sampling = request.sampling
-        sampler = self._context.new_sampler(
-            sampling, secrets.randbits(31) if sampling.seed is None else sampling.seed
-        )
         output = _Output(self._format, prompt.text, self._send)
+        sampler = self._sampler(request, output)
         answer: list[int] = []
         writing_started = time.perf_counter()
         try:
@@ -159,6 +162,16 @@ class Generator:
             generated_tokens=len(answer),
             first_token_ms=(first_token - started) * 1000,
             generate_ms=_milliseconds_since(writing_started),
+        )
+
+    def _sampler(self, request: Generate, output: _Output) -> Sampler:
+        sampling = request.sampling
+        seed = secrets.randbits(31) if sampling.seed is None else sampling.seed
+        if not request.grammar:
+            return self._context.new_sampler(sampling, seed)
+        lead = Lead(self._format, output.splitter, self._vocabulary, self._pieces)
+        return GuidedSampler(
+            self._context, self._vocabulary, sampling, seed, request.grammar, lead, self._pieces
         )
 
     def _loop(
@@ -208,7 +221,7 @@ class _Output:
 
     def __init__(self, form: Format, prompt: str, send: Callable[[Report], None]) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        self._splitter = form.splitter(prompt)
+        self.splitter = form.splitter(prompt)
         self._send = send
         self._written: list[str] = []
         self._shown: list[str] = []
@@ -220,15 +233,15 @@ class _Output:
         text = self._decode(piece)
         if text:
             self._written.append(text)
-            self._waiting += self._splitter.feed(text)
+            self._waiting += self.splitter.feed(text)
             now = time.perf_counter()
             if self._waiting and now - self._sent_at >= _PACE_SECONDS:
                 self._sent_at = now
                 self._flush()
-        return self._splitter.stopped
+        return self.splitter.stopped
 
     def finish(self) -> None:
-        self._waiting += self._splitter.finish()
+        self._waiting += self.splitter.finish()
         self._flush()
 
     @property

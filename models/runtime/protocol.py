@@ -40,9 +40,12 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
+    """`grammar`: in GBNF, what the answer must keep to; "" for any answer."""
+
     turns: tuple[Turn, ...]
     sampling: Sampling
     max_tokens: int | None = None
+    grammar: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,3 +80,19 @@ class Placement:
     threads: int
     prompt_threads: int
     context_tokens: int
+
+
+class ConstraintKind(StrEnum):
+    """What the text of a `Constraint` is."""
+
+    JSON = "json"  # any object or list; the text is empty
+    SCHEMA = "schema"  # a JSON schema
+    GRAMMAR = "grammar"  # GBNF, llama.cpp's notation
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """What an answer must keep to. A model's thinking before the answer is free."""
+
+    kind: ConstraintKind
+    text: str = ""

@@ -45,6 +45,23 @@ def test_json_tells_the_answer_the_model_and_what_it_took(tmp_path: Path) -> Non
     assert 0 < told["usage"]["generated_tokens"] <= 5
 
 
+def test_an_answer_can_be_asked_for_as_json_of_a_shape(tmp_path: Path) -> None:
+    schema = tmp_path / "shape.json"
+    schema.write_text(
+        '{"type": "object", "properties": {"city": {"enum": ["Paris", "Rome"]}}, "required": ["city"]}'
+    )
+    done = alcove(tmp_path, "ask", "Where is the Louvre?", "--json-schema", str(schema))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["city"] in ("Paris", "Rome")
+
+
+def test_a_grammar_that_does_not_work_is_a_sentence(tmp_path: Path) -> None:
+    grammar = tmp_path / "wrong.gbnf"
+    grammar.write_text('root ::= "a"\nother ::= "b\n')
+    done = alcove(tmp_path, "ask", "Hi", "--grammar", str(grammar))
+    assert done.returncode == 1 and "line 2" in done.stderr and done.stdout == ""
+
+
 def test_a_saved_question_is_listed_among_the_conversations(tmp_path: Path) -> None:
     done = alcove(tmp_path, "ask", "Remember the milk", "--save", "--max-tokens", "5")
     assert done.returncode == 0, done.stderr
