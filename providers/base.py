@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from models.runtime.values import Constraint, Sampling, Turn
+from models.runtime.values import Adapter, Constraint, Sampling, Turn
 from providers.events import Event
 
 
@@ -14,13 +14,15 @@ from providers.events import Event
 class ChatRequest:
     """One answer wanted: the whole conversation so far, system prompt first, the newest user message last.
 
-    `constraint`: what the answer must keep to, JSON for instance.
+    `constraint`: what the answer must keep to, JSON for instance. `adapters`: LoRA adapters for a model on this
+    machine.
     """
 
     turns: tuple[Turn, ...]
     sampling: Sampling = field(default_factory=Sampling)
     max_tokens: int | None = None
     constraint: Constraint | None = None
+    adapters: tuple[Adapter, ...] = ()
 
 
 class Provider(Protocol):

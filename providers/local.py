@@ -100,7 +100,9 @@ class LocalModel:
                 async with aclosing(self._engine.load(self._path, self.options)) as loading:
                     async for report in loading:
                         yield _loading_event(report)
-                answer = self._engine.generate(request.turns, request.sampling, request.max_tokens, grammar)
+                answer = self._engine.generate(
+                    request.turns, request.sampling, request.max_tokens, grammar, request.adapters
+                )
                 async with aclosing(answer) as reports:
                     async for said in reports:
                         for event in _events(said):

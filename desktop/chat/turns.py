@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from desktop.store.faults import StoreFault
 from desktop.store.records import Conversation, Message
-from models.runtime.values import Constraint, Sampling
+from models.runtime.values import Adapter, Constraint, Sampling
 from providers.events import Event
 
 
@@ -27,6 +27,7 @@ class Ask:
     text: str = ""
     answer_to: int | None = None
     constraint: Constraint | None = None
+    adapters: tuple[Adapter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

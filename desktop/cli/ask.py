@@ -20,7 +20,7 @@ from desktop.store.records import Status
 from desktop.store.store import Store
 from desktop.words import model_fault, store_fault
 from models.runtime.faults import Fault
-from models.runtime.values import Constraint, ConstraintKind, Turn
+from models.runtime.values import Adapter, Constraint, ConstraintKind, Turn
 from providers.base import ChatRequest, Provider
 from providers.errors import ProviderError
 from providers.events import Finished, LoadProgress, ReasoningDelta, TextDelta, Usage
@@ -109,6 +109,9 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
         max_tokens=chosen.max_tokens or settings.get("sampling.max_tokens"),
         text=question,
         constraint=constraint,
+        adapters=tuple(
+            Adapter(str(path.expanduser().absolute()), strength) for path, strength in chosen.adapter
+        ),
     )
     model = make_model(path.expanduser().absolute(), settings.load_options())
     printer = _Printer(chosen.json)
@@ -143,7 +146,7 @@ async def _answer(ask: Ask, model: Provider, printer: _Printer) -> None:
     turns = [Turn("user", ask.text)]
     if ask.system_prompt.strip():
         turns.insert(0, Turn("system", ask.system_prompt.strip()))
-    request = ChatRequest(tuple(turns), ask.sampling, ask.max_tokens, ask.constraint)
+    request = ChatRequest(tuple(turns), ask.sampling, ask.max_tokens, ask.constraint, ask.adapters)
     async with aclosing(model.stream(request)) as events:
         async for event in events:
             printer.take(event)

@@ -27,7 +27,7 @@ from models.runtime.protocol import (
     Piece,
     PromptProgress,
 )
-from models.runtime.values import LoadOptions, ModelCard, Sampling, Turn
+from models.runtime.values import Adapter, LoadOptions, ModelCard, Sampling, Turn
 from models.runtime.watched import WatchedWorker
 
 LoadReport = LoadProgress | Loaded
@@ -103,10 +103,11 @@ class Engine:
         sampling: Sampling = _USUAL,
         max_tokens: int | None = None,
         grammar: str = "",
+        adapters: Sequence[Adapter] = (),
     ) -> AsyncGenerator[AnswerReport]:
         """Answer: `PromptProgress` and `Piece`s, at last `Completed`; before, the reports of a load if need be.
 
-        `grammar`: in GBNF, what the answer must keep to; "" for any answer.
+        `grammar`: in GBNF, what the answer must keep to; "" for any answer. `adapters`: LoRA adapters to answer with.
 
         Closing the iterator cancels the answer: when that returns, the worker is idle. Raises `RuntimeFault`;
         after WORKER_STOPPED the next call starts anew.
@@ -116,7 +117,7 @@ class Engine:
                 async for report in reports:
                     yield report
             worker = self._living_worker()
-            worker.send(Generate(tuple(turns), sampling, max_tokens, grammar))
+            worker.send(Generate(tuple(turns), sampling, max_tokens, grammar, tuple(adapters)))
             try:
                 completed = False
                 while not completed:

@@ -38,6 +38,10 @@ class Fault(StrEnum):
     GRAMMAR_BROKEN = "grammar_broken"
     SCHEMA_BROKEN = "schema_broken"
     SCHEMA_UNSUPPORTED = "schema_unsupported"
+    ADAPTER_MISSING = "adapter_missing"
+    NOT_AN_ADAPTER = "not_an_adapter"
+    ADAPTER_FOR_ANOTHER_MODEL = "adapter_for_another_model"
+    ADAPTER_DAMAGED = "adapter_damaged"
 
 
 class RuntimeFault(Exception):

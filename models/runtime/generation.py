@@ -9,11 +9,12 @@ from __future__ import annotations
 import codecs
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 
+from models.runtime.adapters import Adapters, Stamp
 from models.runtime.context import keep_newest, room_for_prompt
 from models.runtime.faults import Fault, RuntimeFault, StopReason
 from models.runtime.formats import Format, Span
@@ -24,6 +25,7 @@ from models.runtime.llama_grammar import GuidedSampler
 from models.runtime.prompt import Prompt, PromptBuilder
 from models.runtime.protocol import Completed, Generate, Piece, PromptProgress, Report, Stage
 from models.runtime.states import KeptStates, shared_length
+from models.runtime.values import Adapter
 
 _PACE_SECONDS = 0.015
 """How often pieces are sent at most. The window draws every 50 ms."""
@@ -40,8 +42,10 @@ class Generator:
         form: Format,
         interrupt: Interrupt,
         send: Callable[[Report], None],
-        states: KeptStates,
+        states: Callable[[Sequence[Stamp]], KeptStates],
+        adapters: Adapters,
     ) -> None:
+        """`states`: what is kept of conversations with these adapters."""
         self.tokens: list[int] = []
         self._context = context
         self._vocabulary = vocabulary
@@ -50,17 +54,21 @@ class Generator:
         self._interrupt = interrupt
         self._send = send
         self._pieces = _Pieces(vocabulary, form)
-        self._states = states
-        builder.know(states.known())
+        self._adapters = adapters
+        self._states_with = states
+        self._states = states(())
+        builder.know(self._states.known())
 
     def answer(self, request: Generate) -> Completed:
         """Answer one request, sending its pieces as they come.
 
-        Raises `RuntimeFault`: GRAMMAR_BROKEN, TEMPLATE_BROKEN, PROMPT_TOO_LONG or GENERATION_FAILED.
+        Raises `RuntimeFault`: GRAMMAR_BROKEN, one about an adapter, TEMPLATE_BROKEN, PROMPT_TOO_LONG or
+        GENERATION_FAILED.
         """
         started = time.perf_counter()
         if request.grammar:
             check_grammar(request.grammar)
+        self._answer_with(request.adapters)
         kept = keep_newest(
             request.turns,
             room_for_prompt(self._context.tokens, request.max_tokens),
@@ -90,6 +98,20 @@ class Generator:
             return completed
         self._send(Stage("answer"))
         return self._write_answer(prompt, request, completed, started)
+
+    def _answer_with(self, wanted: Sequence[Adapter]) -> None:
+        """Change the adapters if need be. What is in the cache was read with the ones before, so it goes."""
+        if not wanted and not self._adapters.in_use:
+            return
+        stamps = self._adapters.stamps(wanted)
+        if stamps == self._adapters.in_use:
+            return
+        self._send(Stage("adapter"))
+        self._adapters.read(stamps)
+        self.park()
+        self.tokens.clear()
+        self._adapters.use(stamps)
+        self._states = self._states_with(stamps)
 
     def park(self) -> None:
         """Keep what is in the cache, before this process ends or the cache is needed for something else."""

@@ -10,7 +10,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import psutil
@@ -19,6 +19,7 @@ from models.fit import Fit, choose_fit
 from models.gguf import Header, card, layer_tensors, read_header
 from models.hardware import Threads, choose_threads, read_machine, usable_memory
 from models.runtime import llama
+from models.runtime.adapters import Adapters, Stamp
 from models.runtime.diagnosis import chat_fault, load_fault
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.formats import format_of
@@ -68,7 +69,12 @@ class Loader:
         fit = choose_fit(header, command.options, free)
         threads = choose_threads(machine, command.options.threads)
         model, context, on_gpu = self._place(command.path, header, command.options, fit, threads)
-        generator = self._generator(model, context, _states(command))
+        generator = self._generator(
+            model,
+            context,
+            lambda adapters: _states(command, adapters),
+            Adapters(model, context, header.architecture),
+        )
         placement = Placement(
             device=self._gpus[0].description if on_gpu else "CPU",
             on_gpu=on_gpu > 0,
@@ -145,7 +151,13 @@ class Loader:
             raise RuntimeFault(Fault.DAMAGED, "the model computes no numbers")
         context.clear()
 
-    def _generator(self, model: llama.Model, context: llama.Context, states: KeptStates) -> Generator:
+    def _generator(
+        self,
+        model: llama.Model,
+        context: llama.Context,
+        states: Callable[[Sequence[Stamp]], KeptStates],
+        adapters: Adapters,
+    ) -> Generator:
         vocabulary = model.vocabulary
         if not model.writes_one_token_after_another:
             raise RuntimeFault(Fault.NOT_A_CHAT_MODEL)
@@ -163,13 +175,21 @@ class Loader:
         guard = Guard([*control, *(text for text in added if _is_a_marker(text, template.source))])
         builder = PromptBuilder(template, vocabulary, guard, bos, lambda name: self._send(Stage(name)))
         form = format_of(template.source, _stop_text(end.strip(), vocabulary))
-        return Generator(context, vocabulary, builder, form, self._interrupt, self._send, states)
+        return Generator(context, vocabulary, builder, form, self._interrupt, self._send, states, adapters)
 
 
-def _states(command: Load) -> KeptStates:
-    """The kept states of exactly this file, cache and llama.cpp: anything else would be read as nonsense."""
+def _states(command: Load, adapters: Sequence[Stamp]) -> KeptStates:
+    """The kept states of exactly this file, cache, llama.cpp and adapters: anything else would be nonsense."""
     status = os.stat(command.path)
-    kind = (command.path, status.st_size, status.st_mtime_ns, command.options.cache_type, llama.version())
+    kind: tuple[object, ...] = (
+        command.path,
+        status.st_size,
+        status.st_mtime_ns,
+        command.options.cache_type,
+        llama.version(),
+    )
+    if adapters:
+        kind += tuple(adapters)
     key = hashlib.sha256(repr(kind).encode("utf-8", "surrogatepass")).hexdigest()
     return KeptStates(command.state_files, key, command.state_bytes)
 

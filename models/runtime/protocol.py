@@ -13,7 +13,7 @@ from models.codec import Codec, encode
 from models.codec import ProtocolError as ProtocolError
 from models.runtime.faults import Fault, StopReason
 from models.runtime.link import Record
-from models.runtime.values import LoadOptions, ModelCard, Placement, Sampling, Turn
+from models.runtime.values import Adapter, LoadOptions, ModelCard, Placement, Sampling, Turn
 
 __all__ = ["ProtocolError", "decode_command", "decode_report", "encode"]
 
@@ -40,12 +40,13 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """`grammar`: in GBNF, what the answer must keep to; "" for any answer."""
+    """`grammar`: in GBNF, what the answer must keep to; "" for any answer. `adapters`: to answer with, in order."""
 
     turns: tuple[Turn, ...]
     sampling: Sampling
     max_tokens: int | None = None
     grammar: str = ""
+    adapters: tuple[Adapter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ class Stage:
 
     Of a load, in this order: "header", "vocabulary", "weights", "context", "template", "trial". Of an answer:
     "template", "prompt", "answer". `seconds` asks for a longer deadline where the worker knows that there is
-    much to do (a large vocabulary, a large cache); the parent grants it up to a limit of its own.
+    much to do (a large vocabulary, a large cache); the parent grants it up to a limit of its own. An answer with
+    other adapters than the one before begins with "adapter".
     """
 
     name: str

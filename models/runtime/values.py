@@ -82,6 +82,14 @@ class Placement:
     context_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter beside a model. `strength` 1 is what it was trained for, 0 nothing."""
+
+    path: str
+    strength: float = 1.0
+
+
 class ConstraintKind(StrEnum):
     """What the text of a `Constraint` is."""
 
