@@ -68,6 +68,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE[=STRENGTH]",
         help=tr("a LoRA adapter for the model; 1 is its full strength; may be given again"),
     )
+    ask.add_argument(
+        "--guess-ahead",
+        choices=("off", "lookup"),
+        help=tr("guess words from the text so far; the answer stays the same"),
+    )
+    ask.add_argument(
+        "--draft",
+        type=Path,
+        metavar="FILE",
+        help=tr("guess ahead with this smaller model of the same family"),
+    )
     shape = ask.add_mutually_exclusive_group()
     shape.add_argument("--json-answer", action="store_true", help=tr("the answer must be JSON"))
     shape.add_argument(

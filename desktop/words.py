@@ -131,6 +131,18 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
             | Fault.ADAPTER_DAMAGED
         ):
             return _adapter_text(fault, str(facts.get("adapter", "")), name)
+        case Fault.DRAFT_UNUSABLE:
+            return tr(
+                "The draft model {draft} can't be read or is damaged. Go on without it, or choose another.",
+                draft=facts.get("draft", "?"),
+            )
+        case Fault.DRAFT_OF_ANOTHER_VOCABULARY:
+            return tr(
+                "The draft model {draft} has other words than {name}, so it can't guess for it. "
+                "Choose a smaller model of the same family.",
+                draft=facts.get("draft", "?"),
+                name=name,
+            )
         case Fault.SCHEMA_BROKEN:
             return tr("This is not a JSON schema that can be read, so the model was not asked.")
         case Fault.SCHEMA_UNSUPPORTED:
@@ -149,7 +161,9 @@ def _adapter_text(fault: Fault, adapter: str, name: str) -> str:
             adapter=adapter,
         )
     if fault is Fault.NOT_AN_ADAPTER:
-        return tr("{adapter} is not a LoRA adapter that Alcove can use. Go on without it.", adapter=adapter)
+        return tr(
+            "The file {adapter} is not a LoRA adapter that Alcove can use. Go on without it.", adapter=adapter
+        )
     if fault is Fault.ADAPTER_FOR_ANOTHER_MODEL:
         return tr(
             "The adapter {adapter} was made for another model than {name}. Go on without it, or choose its model.",

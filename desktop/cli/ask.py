@@ -20,7 +20,7 @@ from desktop.store.records import Status
 from desktop.store.store import Store
 from desktop.words import model_fault, store_fault
 from models.runtime.faults import Fault
-from models.runtime.values import Adapter, Constraint, ConstraintKind, Turn
+from models.runtime.values import Adapter, Constraint, ConstraintKind, LoadOptions, Speculation, Turn
 from providers.base import ChatRequest, Provider
 from providers.errors import ProviderError
 from providers.events import Finished, LoadProgress, ReasoningDelta, TextDelta, Usage
@@ -113,7 +113,7 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
             Adapter(str(path.expanduser().absolute()), strength) for path, strength in chosen.adapter
         ),
     )
-    model = make_model(path.expanduser().absolute(), settings.load_options())
+    model = make_model(path.expanduser().absolute(), _load_options(chosen, settings))
     printer = _Printer(chosen.json)
     try:
         if chosen.save:
@@ -128,6 +128,16 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
         await model.close()
     printer.close(model.name)
     return 0
+
+
+def _load_options(chosen: argparse.Namespace, settings: Settings) -> LoadOptions:
+    options = settings.load_options()
+    if chosen.draft is not None:
+        draft = str(chosen.draft.expanduser().absolute())
+        return replace(options, speculation=Speculation.DRAFT, draft=draft)
+    if chosen.guess_ahead is not None:
+        return replace(options, speculation=Speculation(chosen.guess_ahead))
+    return options
 
 
 def _constraint(chosen: argparse.Namespace) -> Constraint | None:

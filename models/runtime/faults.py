@@ -42,6 +42,8 @@ class Fault(StrEnum):
     NOT_AN_ADAPTER = "not_an_adapter"
     ADAPTER_FOR_ANOTHER_MODEL = "adapter_for_another_model"
     ADAPTER_DAMAGED = "adapter_damaged"
+    DRAFT_UNUSABLE = "draft_unusable"
+    DRAFT_OF_ANOTHER_VOCABULARY = "draft_of_another_vocabulary"
 
 
 class RuntimeFault(Exception):

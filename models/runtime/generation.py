@@ -10,7 +10,7 @@ import codecs
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 
@@ -22,8 +22,10 @@ from models.runtime.grammar import check_grammar
 from models.runtime.guided import Lead
 from models.runtime.llama import Context, Decoded, Interrupt, Sampler, Vocabulary
 from models.runtime.llama_grammar import GuidedSampler
+from models.runtime.llama_rows import Rows
 from models.runtime.prompt import Prompt, PromptBuilder
 from models.runtime.protocol import Completed, Generate, Piece, PromptProgress, Report, Stage
+from models.runtime.speculation import ROWS, Drafter, Pace
 from models.runtime.states import KeptStates, shared_length
 from models.runtime.values import Adapter
 
@@ -44,8 +46,11 @@ class Generator:
         send: Callable[[Report], None],
         states: Callable[[Sequence[Stamp]], KeptStates],
         adapters: Adapters,
+        drafter: Drafter | None = None,
     ) -> None:
-        """`states`: what is kept of conversations with these adapters."""
+        """`states`: what is kept of conversations with these adapters. `drafter`: guesses ahead; the context must
+        have rows of logits for that (`speculation.ROWS`) and be able to go back.
+        """
         self.tokens: list[int] = []
         self._context = context
         self._vocabulary = vocabulary
@@ -55,6 +60,8 @@ class Generator:
         self._send = send
         self._pieces = _Pieces(vocabulary, form)
         self._adapters = adapters
+        self._drafter = drafter
+        self._rows = Rows(context, ROWS) if drafter is not None else None
         self._states_with = states
         self._states = states(())
         builder.know(self._states.known())
@@ -171,9 +178,14 @@ class Generator:
         output = _Output(self._format, prompt.text, self._send)
         sampler = self._sampler(request, output)
         answer: list[int] = []
+        pace = Pace()
         writing_started = time.perf_counter()
         try:
-            reason, first_token = self._loop(sampler, output, answer, request.max_tokens)
+            if self._drafter is None or self._rows is None:
+                reason, first_token = self._loop(sampler, output, answer, request.max_tokens)
+            else:
+                ahead = _Ahead(self._drafter, self._rows, pace)
+                reason, first_token = self._loop_ahead(sampler, output, answer, request.max_tokens, ahead)
         finally:
             sampler.close()
         output.finish()
@@ -184,6 +196,8 @@ class Generator:
             generated_tokens=len(answer),
             first_token_ms=(first_token - started) * 1000,
             generate_ms=_milliseconds_since(writing_started),
+            guessed_tokens=pace.guessed,
+            accepted_tokens=pace.accepted,
         )
 
     def _sampler(self, request: Generate, output: _Output) -> Sampler:
@@ -232,6 +246,62 @@ class Generator:
                 raise RuntimeFault(Fault.GENERATION_FAILED, f"writing the answer: status {status}")
             tokens.append(token)
             token = sample()
+
+    def _loop_ahead(
+        self, sampler: Sampler, output: _Output, answer: list[int], max_tokens: int | None, ahead: _Ahead
+    ) -> tuple[StopReason, float]:
+        """The inner loop with guesses: evaluates them with the token before, keeps those that the sampler chooses too.
+
+        What it returns, and when an answer ends, is as in `_loop`.
+        """
+        tokens, pace, full = self.tokens, ahead.pace, self._context.tokens
+        most = full if max_tokens is None else max_tokens
+        token = sampler.sample()
+        first_token = time.perf_counter()
+        ahead.drafter.begin(tokens)
+        reason = self._take(token, output, answer, most)
+        while reason is None:
+            room = min(pace.guess, full - len(tokens) - 1, most - len(answer))
+            guessed = ahead.drafter.guess([*tokens, token], room) if room > 0 else []
+            batch = [token, *guessed]
+            status = Decoded.INTERRUPTED if self._interrupt.is_set else ahead.rows.decode(batch, len(tokens))
+            if status != 0:
+                self._agree_with_cache()
+                if status == Decoded.INTERRUPTED:
+                    return StopReason.CANCELLED, first_token
+                raise RuntimeFault(Fault.GENERATION_FAILED, f"writing the answer: status {status}")
+            tokens.append(token)
+            before = len(tokens)
+            for row, guess in enumerate([*guessed, None]):
+                token = sampler.sample(row)
+                reason = self._take(token, output, answer, most)
+                if token != guess or reason is not None:
+                    break
+                tokens.append(token)
+            pace.learn(len(guessed), len(tokens) - before)
+            self._agree_with_cache()  # the wrong guesses go
+        return reason, first_token
+
+    def _take(self, token: int, output: _Output, answer: list[int], most: int) -> StopReason | None:
+        """A token that was chosen; why the answer ends with it, if it does."""
+        piece = self._pieces[token]
+        if piece is None:
+            return StopReason.STOP
+        answer.append(token)
+        if output.write(piece):
+            return StopReason.STOP
+        if len(answer) >= most:
+            return StopReason.LENGTH
+        return StopReason.CONTEXT_FULL if len(self.tokens) >= self._context.tokens else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """What one answer needs to guess ahead."""
+
+    drafter: Drafter
+    rows: Rows
+    pace: Pace
 
 
 class _Output:

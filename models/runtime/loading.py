@@ -21,15 +21,17 @@ from models.hardware import Threads, choose_threads, read_machine, usable_memory
 from models.runtime import llama
 from models.runtime.adapters import Adapters, Stamp
 from models.runtime.diagnosis import chat_fault, load_fault
+from models.runtime.drafting import make_drafter
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.formats import format_of
 from models.runtime.generation import Generator
 from models.runtime.placement import layers_to_try, reason_for
 from models.runtime.prompt import Guard, PromptBuilder
 from models.runtime.protocol import Load, Loaded, LoadProgress, Report, Stage
+from models.runtime.speculation import ROWS, Drafter
 from models.runtime.states import KeptStates
 from models.runtime.template import ChatTemplate
-from models.runtime.values import LoadOptions, ModelCard, Placement, Turn
+from models.runtime.values import LoadOptions, ModelCard, Placement, Speculation, Turn
 
 Send = Callable[[Report], None]
 
@@ -69,11 +71,13 @@ class Loader:
         fit = choose_fit(header, command.options, free)
         threads = choose_threads(machine, command.options.threads)
         model, context, on_gpu = self._place(command.path, header, command.options, fit, threads)
+        drafter = make_drafter(model, context, command.options, on_gpu, threads, self._interrupt, self._send)
         generator = self._generator(
             model,
             context,
             lambda adapters: _states(command, adapters),
             Adapters(model, context, header.architecture),
+            drafter,
         )
         placement = Placement(
             device=self._gpus[0].description if on_gpu else "CPU",
@@ -116,7 +120,12 @@ class Loader:
                 undo.callback(model.close)
                 self._send(Stage("context", fit.need_bytes / _BYTES_PER_SECOND + gpu_seconds))
                 context = model.new_context(
-                    fit.context_tokens, options, threads.generation, threads.prompt, self._interrupt
+                    fit.context_tokens,
+                    options,
+                    threads.generation,
+                    threads.prompt,
+                    self._interrupt,
+                    rows=1 if options.speculation is Speculation.OFF else ROWS,
                 )
                 undo.callback(context.close)
             except llama.LoadRefused:
@@ -157,6 +166,7 @@ class Loader:
         context: llama.Context,
         states: Callable[[Sequence[Stamp]], KeptStates],
         adapters: Adapters,
+        drafter: Drafter | None,
     ) -> Generator:
         vocabulary = model.vocabulary
         if not model.writes_one_token_after_another:
@@ -175,7 +185,9 @@ class Loader:
         guard = Guard([*control, *(text for text in added if _is_a_marker(text, template.source))])
         builder = PromptBuilder(template, vocabulary, guard, bos, lambda name: self._send(Stage(name)))
         form = format_of(template.source, _stop_text(end.strip(), vocabulary))
-        return Generator(context, vocabulary, builder, form, self._interrupt, self._send, states, adapters)
+        return Generator(
+            context, vocabulary, builder, form, self._interrupt, self._send, states, adapters, drafter
+        )
 
 
 def _states(command: Load, adapters: Sequence[Stamp]) -> KeptStates:

@@ -26,12 +26,21 @@ class Sampling:
     seed: int | None = None
 
 
+class Speculation(StrEnum):
+    """How to guess ahead. The text is the same with and without."""
+
+    OFF = "off"
+    LOOKUP = "lookup"  # from the text so far
+    DRAFT = "draft"  # with a small model of the same vocabulary
+
+
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
     """None means automatic. `context_tokens` automatic: what the model was trained for, at most 8,192.
 
     `batch_tokens`: how many tokens of a prompt are evaluated at once. `map_file` False reads the weights into memory
-    of their own instead of mapping the file; `lock_memory` keeps the system from moving them out.
+    of their own instead of mapping the file; `lock_memory` keeps the system from moving them out. `draft`: the file
+    of the model that guesses, for Speculation.DRAFT.
     """
 
     context_tokens: int | None = None
@@ -42,6 +51,8 @@ class LoadOptions:
     batch_tokens: int | None = None
     map_file: bool = True
     lock_memory: bool = False
+    speculation: Speculation = Speculation.OFF
+    draft: str = ""
 
 
 @dataclass(frozen=True, slots=True)
