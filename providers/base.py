@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from models.runtime.values import Sampling, Turn
+from models.runtime.values import Effort, Sampling, Tool, Turn
 from providers.events import Event
 
 
@@ -17,6 +17,9 @@ class ChatRequest:
     turns: tuple[Turn, ...]
     sampling: Sampling = field(default_factory=Sampling)
     max_tokens: int | None = None
+    tools: tuple[Tool, ...] = ()
+    """What the model may ask for; it answers with `ToolCall`s. Nobody carries them out here."""
+    effort: Effort = Effort.AUTOMATIC
 
 
 class Provider(Protocol):

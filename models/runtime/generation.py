@@ -9,18 +9,21 @@ from __future__ import annotations
 import codecs
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
-from operator import itemgetter
+from typing import cast
 
 from models.runtime.context import keep_newest, room_for_prompt
 from models.runtime.faults import Fault, RuntimeFault, StopReason
-from models.runtime.formats import Format, Span
+from models.runtime.formats import Format
 from models.runtime.llama import Context, Decoded, Interrupt, Sampler, Vocabulary
 from models.runtime.prompt import Prompt, PromptBuilder
-from models.runtime.protocol import Completed, Generate, Piece, PromptProgress, Report, Stage
+from models.runtime.protocol import Called, Completed, Generate, Piece, PromptProgress, Report, Stage
 from models.runtime.states import KeptStates, shared_length
+from models.runtime.tool_splitter import Said, Span
+from models.runtime.values import CalledTool
 
 _PACE_SECONDS = 0.015
 """How often pieces are sent at most. The window draws every 50 ms."""
@@ -45,6 +48,7 @@ class Generator:
         self._format = form
         self._interrupt = interrupt
         self._send = send
+        self._vocabulary = vocabulary
         self._pieces = _Pieces(vocabulary, form)
         self._states = states
         builder.know(states.known())
@@ -60,7 +64,7 @@ class Generator:
             room_for_prompt(self._context.tokens, request.max_tokens),
             self._context.tokens // 4,
             self._builder.count,
-            self._builder.build,
+            partial(self._builder.build, tools=request.tools, effort=request.effort),
         )
         prompt = kept.prompt
         if not prompt.tokens:
@@ -144,11 +148,15 @@ class Generator:
         sampler = self._context.new_sampler(
             sampling, secrets.randbits(31) if sampling.seed is None else sampling.seed
         )
-        output = _Output(self._format, prompt.text, self._send)
+        form, pieces = self._format, self._pieces
+        if request.tools:
+            form = self._builder.format_for(form, request.tools)
+            pieces = _Pieces(self._vocabulary, form)
+        output = _Output(form, prompt.text, self._send)
         answer: list[int] = []
         writing_started = time.perf_counter()
         try:
-            reason, first_token = self._loop(sampler, output, answer, request.max_tokens)
+            reason, first_token = self._loop(sampler, output, answer, request.max_tokens, pieces)
         finally:
             sampler.close()
         output.finish()
@@ -162,18 +170,13 @@ class Generator:
         )
 
     def _loop(
-        self, sampler: Sampler, output: _Output, answer: list[int], max_tokens: int | None
+        self, sampler: Sampler, output: _Output, answer: list[int], max_tokens: int | None, pieces: _Pieces
     ) -> tuple[StopReason, float]:
         """The inner loop. What is done here is paid for each token, so names are local and calls are few.
 
         Fills `answer`. Returns why it ended, and when the first token was there.
         """
-        tokens, pieces, decode_one, sample = (
-            self.tokens,
-            self._pieces,
-            self._context.decode_one,
-            sampler.sample,
-        )
+        tokens, decode_one, sample = self.tokens, self._context.decode_one, sampler.sample
         interrupt, full = self._interrupt, self._context.tokens
         most = full if max_tokens is None else max_tokens
         token = sample()
@@ -212,7 +215,7 @@ class _Output:
         self._send = send
         self._written: list[str] = []
         self._shown: list[str] = []
-        self._waiting: list[Span] = []
+        self._waiting: list[Said] = []
         self._sent_at = 0.0
 
     def write(self, piece: bytes) -> bool:
@@ -238,12 +241,21 @@ class _Output:
         return written if written == "".join(self._shown) else None
 
     def _flush(self) -> None:
-        for reasoning, spans in groupby(self._waiting, key=itemgetter(1)):
-            text = "".join(text for text, _ in spans)
+        for reasoning, said in groupby(self._waiting, key=_is_reasoning):
+            if reasoning is None:
+                for call in said:
+                    self._send(Called(cast(CalledTool, call)))
+                continue
+            text = "".join(span[0] for span in cast(Iterator[Span], said))
             if not reasoning:
                 self._shown.append(text)
             self._send(Piece(text, reasoning))
         self._waiting.clear()
+
+
+def _is_reasoning(said: Said) -> bool | None:
+    """None for a call, which is no text at all."""
+    return None if isinstance(said, CalledTool) else said[1]
 
 
 class _Pieces(dict[int, bytes | None]):
@@ -257,9 +269,10 @@ class _Pieces(dict[int, bytes | None]):
         self._vocabulary = vocabulary
         marked = (token for marker in form.markers for token in vocabulary.tokenize(marker, True))
         self._markers = {token for token in marked if vocabulary.is_control(token)}
+        self._ends = {token for end in form.ends for token in vocabulary.tokenize(end, True)[:1]}
 
     def __missing__(self, token: int) -> bytes | None:
-        if self._vocabulary.ends_answer(token):
+        if token in self._ends or self._vocabulary.ends_answer(token):
             piece = None
         else:
             piece = self._vocabulary.piece(token, special=token in self._markers)
