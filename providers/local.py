@@ -11,6 +11,7 @@ from typing import assert_never
 from models.runtime import protocol
 from models.runtime.engine import AnswerReport, Engine, LoadReport
 from models.runtime.faults import RuntimeFault
+from models.runtime.json_schema import constraint_grammar
 from models.runtime.values import Effort, LoadOptions, ModelCard, Placement
 from providers.base import ChatRequest
 from providers.errors import ProviderError
@@ -111,11 +112,18 @@ class LocalModel:
         """Answer, loading the model first if need be. Closing it cancels; then the model is idle."""
         with self._at_work():
             try:
+                grammar = constraint_grammar(request.constraint)
                 async with aclosing(self._engine.load(self._path, self.options, self._template())) as loading:
                     async for report in loading:
                         yield _loading_event(report)
                 answer = self._engine.generate(
-                    request.turns, request.sampling, request.max_tokens, request.tools, request.effort
+                    request.turns,
+                    request.sampling,
+                    request.max_tokens,
+                    grammar,
+                    request.adapters,
+                    request.tools,
+                    request.effort,
                 )
                 async with aclosing(answer) as reports:
                     async for said in reports:

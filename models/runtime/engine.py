@@ -30,7 +30,7 @@ from models.runtime.protocol import (
     ReadTemplate,
     TemplateText,
 )
-from models.runtime.values import Effort, LoadOptions, ModelCard, Sampling, Tool, Turn
+from models.runtime.values import Adapter, Effort, LoadOptions, ModelCard, Sampling, Tool, Turn
 from models.runtime.watched import WatchedWorker
 
 LoadReport = LoadProgress | Loaded
@@ -130,12 +130,16 @@ class Engine:
         turns: Sequence[Turn],
         sampling: Sampling = _USUAL,
         max_tokens: int | None = None,
+        grammar: str = "",
+        adapters: Sequence[Adapter] = (),
         tools: Sequence[Tool] = (),
         effort: Effort = Effort.AUTOMATIC,
     ) -> AsyncGenerator[AnswerReport]:
         """Answer: `PromptProgress`, `Piece`s and, with `tools`, `Called`s, at last `Completed`.
 
         Before, the reports of a load if need be.
+
+        `grammar`: in GBNF, what the answer must keep to; "" for any answer. `adapters`: LoRA adapters to answer with.
 
         Closing the iterator cancels the answer: when that returns, the worker is idle. Raises `RuntimeFault`;
         after WORKER_STOPPED the next call starts anew.
@@ -145,7 +149,9 @@ class Engine:
                 async for report in reports:
                     yield report
             worker = self._living_worker()
-            worker.send(Generate(tuple(turns), sampling, max_tokens, tuple(tools), effort))
+            worker.send(
+                Generate(tuple(turns), sampling, max_tokens, grammar, tuple(adapters), tuple(tools), effort)
+            )
             try:
                 completed = False
                 while not completed:

@@ -106,9 +106,22 @@ def _markers(form: Format) -> tuple[str, ...]:
     return (form.thinking.start, form.thinking.end)
 
 
+class Part(enum.Enum):
+    """What the next text belongs to."""
+
+    UNDECIDED = enum.auto()  # nothing was written yet: thinking or the answer
+    THINKING = enum.auto()
+    BLANK = enum.auto()  # between the two; white space here is dropped
+    ANSWER = enum.auto()
+
+
 class Splitter(Protocol):
     stopped: bool
     """The answer has ended by its own text; what comes after is to be thrown away."""
+
+    @property
+    def part(self) -> Part:
+        """Where the text stands that was fed so far."""
 
     def feed(self, text: str) -> list[Span]:
         """The spans that are certain after this piece."""
@@ -148,6 +161,12 @@ class ThinkingSplitter:
         self._held = ""
         self._state = _State.REASONING if opened else _State.START
         self._trim = opened  # drop white space until something else comes
+
+    @property
+    def part(self) -> Part:
+        if self._state is _State.ANSWER:
+            return Part.BLANK if self._trim else Part.ANSWER
+        return Part.THINKING if self._state is _State.REASONING else Part.UNDECIDED
 
     def feed(self, text: str) -> list[Span]:
         if self._state is _State.ANSWER and not (self._trim or self._stop_text):
@@ -217,6 +236,10 @@ class ChannelSplitter:
         self.stopped = False
         self._held = ""
         self._channel: str | None = None  # None while between messages
+
+    @property
+    def part(self) -> Part:
+        return Part.ANSWER if self._channel == "final" else Part.THINKING
 
     def feed(self, text: str) -> list[Span]:
         self._held += text

@@ -9,21 +9,25 @@ from __future__ import annotations
 import codecs
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import cast
 
+from models.runtime.adapters import Adapters, Stamp
 from models.runtime.context import keep_newest, room_for_prompt
 from models.runtime.faults import Fault, RuntimeFault, StopReason
-from models.runtime.formats import Format
+from models.runtime.formats import Format, Splitter
+from models.runtime.grammar import check_grammar
+from models.runtime.guided import Lead
 from models.runtime.llama import Context, Decoded, Interrupt, Sampler, Vocabulary
+from models.runtime.llama_grammar import GuidedSampler
 from models.runtime.prompt import Prompt, PromptBuilder
 from models.runtime.protocol import Called, Completed, Generate, Piece, PromptProgress, Report, Stage
 from models.runtime.states import KeptStates, shared_length
 from models.runtime.tool_splitter import Said, Span
-from models.runtime.values import CalledTool
+from models.runtime.values import Adapter, CalledTool
 
 _PACE_SECONDS = 0.015
 """How often pieces are sent at most. The window draws every 50 ms."""
@@ -40,25 +44,33 @@ class Generator:
         form: Format,
         interrupt: Interrupt,
         send: Callable[[Report], None],
-        states: KeptStates,
+        states: Callable[[Sequence[Stamp]], KeptStates],
+        adapters: Adapters,
     ) -> None:
+        """`states`: what is kept of conversations with these adapters."""
         self.tokens: list[int] = []
         self._context = context
+        self._vocabulary = vocabulary
         self._builder = builder
         self._format = form
         self._interrupt = interrupt
         self._send = send
-        self._vocabulary = vocabulary
         self._pieces = _Pieces(vocabulary, form)
-        self._states = states
-        builder.know(states.known())
+        self._adapters = adapters
+        self._states_with = states
+        self._states = states(())
+        builder.know(self._states.known())
 
     def answer(self, request: Generate) -> Completed:
         """Answer one request, sending its pieces as they come.
 
-        Raises `RuntimeFault`: TEMPLATE_BROKEN, PROMPT_TOO_LONG or GENERATION_FAILED.
+        Raises `RuntimeFault`: GRAMMAR_BROKEN, one about an adapter, TEMPLATE_BROKEN, PROMPT_TOO_LONG or
+        GENERATION_FAILED.
         """
         started = time.perf_counter()
+        if request.grammar:
+            check_grammar(request.grammar)
+        self._answer_with(request.adapters)
         kept = keep_newest(
             request.turns,
             room_for_prompt(self._context.tokens, request.max_tokens),
@@ -88,6 +100,20 @@ class Generator:
             return completed
         self._send(Stage("answer"))
         return self._write_answer(prompt, request, completed, started)
+
+    def _answer_with(self, wanted: Sequence[Adapter]) -> None:
+        """Change the adapters if need be. What is in the cache was read with the ones before, so it goes."""
+        if not wanted and not self._adapters.in_use:
+            return
+        stamps = self._adapters.stamps(wanted)
+        if stamps == self._adapters.in_use:
+            return
+        self._send(Stage("adapter"))
+        self._adapters.read(stamps)
+        self.park()
+        self.tokens.clear()
+        self._adapters.use(stamps)
+        self._states = self._states_with(stamps)
 
     def park(self) -> None:
         """Keep what is in the cache, before this process ends or the cache is needed for something else."""
@@ -144,15 +170,12 @@ class Generator:
     def _write_answer(
         self, prompt: Prompt, request: Generate, completed: Completed, started: float
     ) -> Completed:
-        sampling = request.sampling
-        sampler = self._context.new_sampler(
-            sampling, secrets.randbits(31) if sampling.seed is None else sampling.seed
-        )
         form, pieces = self._format, self._pieces
-        if request.tools:
+        if request.tools and not request.grammar:  # a grammar leaves no way to write a call
             form = self._builder.format_for(form, request.tools)
             pieces = _Pieces(self._vocabulary, form)
         output = _Output(form, prompt.text, self._send)
+        sampler = self._sampler(request, output)
         answer: list[int] = []
         writing_started = time.perf_counter()
         try:
@@ -167,6 +190,16 @@ class Generator:
             generated_tokens=len(answer),
             first_token_ms=(first_token - started) * 1000,
             generate_ms=_milliseconds_since(writing_started),
+        )
+
+    def _sampler(self, request: Generate, output: _Output) -> Sampler:
+        sampling = request.sampling
+        seed = secrets.randbits(31) if sampling.seed is None else sampling.seed
+        if not request.grammar:
+            return self._context.new_sampler(sampling, seed)
+        lead = Lead(self._format, cast(Splitter, output.splitter), self._vocabulary, self._pieces)
+        return GuidedSampler(
+            self._context, self._vocabulary, sampling, seed, request.grammar, lead, self._pieces
         )
 
     def _loop(
@@ -211,7 +244,7 @@ class _Output:
 
     def __init__(self, form: Format, prompt: str, send: Callable[[Report], None]) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        self._splitter = form.splitter(prompt)
+        self.splitter = form.splitter(prompt)
         self._send = send
         self._written: list[str] = []
         self._shown: list[str] = []
@@ -223,15 +256,15 @@ class _Output:
         text = self._decode(piece)
         if text:
             self._written.append(text)
-            self._waiting += self._splitter.feed(text)
+            self._waiting += self.splitter.feed(text)
             now = time.perf_counter()
             if self._waiting and now - self._sent_at >= _PACE_SECONDS:
                 self._sent_at = now
                 self._flush()
-        return self._splitter.stopped
+        return self.splitter.stopped
 
     def finish(self) -> None:
-        self._waiting += self._splitter.finish()
+        self._waiting += self.splitter.finish()
         self._flush()
 
     @property

@@ -10,7 +10,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
@@ -20,6 +20,7 @@ from models.fit import Fit, choose_fit
 from models.gguf import Header, card, layer_tensors, read_header
 from models.hardware import Threads, choose_threads, read_machine, usable_memory
 from models.runtime import llama
+from models.runtime.adapters import Adapters, Stamp
 from models.runtime.diagnosis import chat_fault, load_fault
 from models.runtime.ends import end_tokens
 from models.runtime.faults import Fault, RuntimeFault
@@ -70,7 +71,14 @@ class Loader:
         fit = choose_fit(header, command.options, free)
         threads = choose_threads(machine, command.options.threads)
         model, context, on_gpu = self._place(command.path, header, command.options, fit, threads)
-        generator, efforts = self._generator(model, context, _states(command), header, command.template)
+        generator, efforts = self._generator(
+            model,
+            context,
+            lambda adapters: _states(command, adapters),
+            Adapters(model, context, header.architecture),
+            header,
+            command.template,
+        )
         placement = Placement(
             device=self._gpus[0].description if on_gpu else "CPU",
             on_gpu=on_gpu > 0,
@@ -148,7 +156,13 @@ class Loader:
         context.clear()
 
     def _generator(
-        self, model: llama.Model, context: llama.Context, states: KeptStates, header: Header, replacement: str
+        self,
+        model: llama.Model,
+        context: llama.Context,
+        states: Callable[[Sequence[Stamp]], KeptStates],
+        adapters: Adapters,
+        header: Header,
+        replacement: str,
     ) -> tuple[Generator, tuple[Effort, ...]]:
         vocabulary = model.vocabulary
         if not model.writes_one_token_after_another:
@@ -170,12 +184,14 @@ class Loader:
         builder = PromptBuilder(template, vocabulary, guard, bos, lambda name: self._send(Stage(name)))
         form = format_of(template.source, _stop_text(end.strip(), vocabulary))
         form = replace(form, ends=end_tokens(form, end.strip(), template.source, vocabulary, header))
-        generator = Generator(context, vocabulary, builder, form, self._interrupt, self._send, states)
+        generator = Generator(
+            context, vocabulary, builder, form, self._interrupt, self._send, states, adapters
+        )
         return generator, template.efforts
 
 
-def _states(command: Load) -> KeptStates:
-    """The kept states of exactly this file, template, cache and llama.cpp: anything else would be read as nonsense."""
+def _states(command: Load, adapters: Sequence[Stamp]) -> KeptStates:
+    """The kept states of exactly this file, template, cache, llama.cpp and adapters: others would be nonsense."""
     status = os.stat(command.path)
     kind: tuple[object, ...] = (
         command.path,
@@ -186,6 +202,8 @@ def _states(command: Load) -> KeptStates:
     )
     if command.template:
         kind = (*kind, hashlib.sha256(command.template.encode("utf-8", "surrogatepass")).hexdigest())
+    if adapters:
+        kind += tuple(adapters)
     key = hashlib.sha256(repr(kind).encode("utf-8", "surrogatepass")).hexdigest()
     return KeptStates(command.state_files, key, command.state_bytes)
 

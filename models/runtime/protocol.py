@@ -14,6 +14,7 @@ from models.codec import ProtocolError as ProtocolError
 from models.runtime.faults import Fault, StopReason
 from models.runtime.link import Record
 from models.runtime.values import (
+    Adapter,
     CalledTool,
     Effort,
     LoadOptions,
@@ -64,9 +65,13 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
+    """`grammar`: in GBNF, what the answer must keep to; "" for any answer. `adapters`: to answer with, in order."""
+
     turns: tuple[Turn, ...]
     sampling: Sampling
     max_tokens: int | None = None
+    grammar: str = ""
+    adapters: tuple[Adapter, ...] = ()
     tools: tuple[Tool, ...] = ()
     effort: Effort = Effort.AUTOMATIC
 
@@ -104,7 +109,8 @@ class Stage:
 
     Of a load, in this order: "header", "vocabulary", "weights", "context", "template", "trial". Of an answer:
     "template", "prompt", "answer". `seconds` asks for a longer deadline where the worker knows that there is
-    much to do (a large vocabulary, a large cache); the parent grants it up to a limit of its own.
+    much to do (a large vocabulary, a large cache); the parent grants it up to a limit of its own. An answer with
+    other adapters than the one before begins with "adapter".
     """
 
     name: str

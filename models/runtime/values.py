@@ -116,3 +116,27 @@ class Placement:
     threads: int
     prompt_threads: int
     context_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter beside a model. `strength` 1 is what it was trained for, 0 nothing."""
+
+    path: str
+    strength: float = 1.0
+
+
+class ConstraintKind(StrEnum):
+    """What the text of a `Constraint` is."""
+
+    JSON = "json"  # any object or list; the text is empty
+    SCHEMA = "schema"  # a JSON schema
+    GRAMMAR = "grammar"  # GBNF, llama.cpp's notation
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """What an answer must keep to. A model's thinking before the answer is free."""
+
+    kind: ConstraintKind
+    text: str = ""

@@ -79,7 +79,7 @@ async def hear(
     max_tokens: int = 40,
 ) -> Heard:
     heard = Heard()
-    async for report in engine.generate(turns, GREEDY, max_tokens, tools, effort):
+    async for report in engine.generate(turns, GREEDY, max_tokens, tools=tools, effort=effort):
         match report:
             case Piece(text, True):
                 heard.reasoning += text
