@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from models.runtime.values import Adapter, Constraint, Sampling, Turn
+from models.runtime.values import Adapter, Constraint, Effort, Sampling, Tool, Turn
 from providers.events import Event
 
 
@@ -23,6 +23,9 @@ class ChatRequest:
     max_tokens: int | None = None
     constraint: Constraint | None = None
     adapters: tuple[Adapter, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    """What the model may ask for; it answers with `ToolCall`s. Nobody carries them out here."""
+    effort: Effort = Effort.AUTOMATIC
 
 
 class Provider(Protocol):

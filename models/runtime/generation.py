@@ -9,25 +9,27 @@ from __future__ import annotations
 import codecs
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
-from operator import itemgetter
+from typing import cast
 
 from models.runtime.adapters import Adapters, Stamp
 from models.runtime.context import keep_newest, room_for_prompt
 from models.runtime.faults import Fault, RuntimeFault, StopReason
-from models.runtime.formats import Format, Span
+from models.runtime.formats import Format, Splitter
 from models.runtime.grammar import check_grammar
 from models.runtime.guided import Lead
 from models.runtime.llama import Context, Decoded, Interrupt, Sampler, Vocabulary
 from models.runtime.llama_grammar import GuidedSampler
 from models.runtime.llama_rows import Rows
 from models.runtime.prompt import Prompt, PromptBuilder
-from models.runtime.protocol import Completed, Generate, Piece, PromptProgress, Report, Stage
+from models.runtime.protocol import Called, Completed, Generate, Piece, PromptProgress, Report, Stage
 from models.runtime.speculation import ROWS, Drafter, Pace
 from models.runtime.states import KeptStates, shared_length
-from models.runtime.values import Adapter
+from models.runtime.tool_splitter import Said, Span
+from models.runtime.values import Adapter, CalledTool
 
 _PACE_SECONDS = 0.015
 """How often pieces are sent at most. The window draws every 50 ms."""
@@ -81,7 +83,7 @@ class Generator:
             room_for_prompt(self._context.tokens, request.max_tokens),
             self._context.tokens // 4,
             self._builder.count,
-            self._builder.build,
+            partial(self._builder.build, tools=request.tools, effort=request.effort),
         )
         prompt = kept.prompt
         if not prompt.tokens:
@@ -175,16 +177,20 @@ class Generator:
     def _write_answer(
         self, prompt: Prompt, request: Generate, completed: Completed, started: float
     ) -> Completed:
-        output = _Output(self._format, prompt.text, self._send)
+        form, pieces = self._format, self._pieces
+        if request.tools and not request.grammar:  # a grammar leaves no way to write a call
+            form = self._builder.format_for(form, request.tools)
+            pieces = _Pieces(self._vocabulary, form)
+        output = _Output(form, prompt.text, self._send)
         sampler = self._sampler(request, output)
         answer: list[int] = []
         pace = Pace()
         writing_started = time.perf_counter()
         try:
             if self._drafter is None or self._rows is None:
-                reason, first_token = self._loop(sampler, output, answer, request.max_tokens)
+                reason, first_token = self._loop(sampler, output, answer, request.max_tokens, pieces)
             else:
-                ahead = _Ahead(self._drafter, self._rows, pace)
+                ahead = _Ahead(self._drafter, self._rows, pace, pieces)
                 reason, first_token = self._loop_ahead(sampler, output, answer, request.max_tokens, ahead)
         finally:
             sampler.close()
@@ -205,24 +211,19 @@ class Generator:
         seed = secrets.randbits(31) if sampling.seed is None else sampling.seed
         if not request.grammar:
             return self._context.new_sampler(sampling, seed)
-        lead = Lead(self._format, output.splitter, self._vocabulary, self._pieces)
+        lead = Lead(self._format, cast(Splitter, output.splitter), self._vocabulary, self._pieces)
         return GuidedSampler(
             self._context, self._vocabulary, sampling, seed, request.grammar, lead, self._pieces
         )
 
     def _loop(
-        self, sampler: Sampler, output: _Output, answer: list[int], max_tokens: int | None
+        self, sampler: Sampler, output: _Output, answer: list[int], max_tokens: int | None, pieces: _Pieces
     ) -> tuple[StopReason, float]:
         """The inner loop. What is done here is paid for each token, so names are local and calls are few.
 
         Fills `answer`. Returns why it ended, and when the first token was there.
         """
-        tokens, pieces, decode_one, sample = (
-            self.tokens,
-            self._pieces,
-            self._context.decode_one,
-            sampler.sample,
-        )
+        tokens, decode_one, sample = self.tokens, self._context.decode_one, sampler.sample
         interrupt, full = self._interrupt, self._context.tokens
         most = full if max_tokens is None else max_tokens
         token = sample()
@@ -259,7 +260,7 @@ class Generator:
         token = sampler.sample()
         first_token = time.perf_counter()
         ahead.drafter.begin(tokens)
-        reason = self._take(token, output, answer, most)
+        reason = self._take(ahead.pieces[token], token, output, answer, most)
         while reason is None:
             room = min(pace.guess, full - len(tokens) - 1, most - len(answer))
             guessed = ahead.drafter.guess([*tokens, token], room) if room > 0 else []
@@ -274,7 +275,7 @@ class Generator:
             before = len(tokens)
             for row, guess in enumerate([*guessed, None]):
                 token = sampler.sample(row)
-                reason = self._take(token, output, answer, most)
+                reason = self._take(ahead.pieces[token], token, output, answer, most)
                 if token != guess or reason is not None:
                     break
                 tokens.append(token)
@@ -282,9 +283,10 @@ class Generator:
             self._agree_with_cache()  # the wrong guesses go
         return reason, first_token
 
-    def _take(self, token: int, output: _Output, answer: list[int], most: int) -> StopReason | None:
-        """A token that was chosen; why the answer ends with it, if it does."""
-        piece = self._pieces[token]
+    def _take(
+        self, piece: bytes | None, token: int, output: _Output, answer: list[int], most: int
+    ) -> StopReason | None:
+        """A token that was chosen, and what it stands for; why the answer ends with it, if it does."""
         if piece is None:
             return StopReason.STOP
         answer.append(token)
@@ -302,6 +304,7 @@ class _Ahead:
     drafter: Drafter
     rows: Rows
     pace: Pace
+    pieces: Mapping[int, bytes | None]
 
 
 class _Output:
@@ -317,7 +320,7 @@ class _Output:
         self._send = send
         self._written: list[str] = []
         self._shown: list[str] = []
-        self._waiting: list[Span] = []
+        self._waiting: list[Said] = []
         self._sent_at = 0.0
 
     def write(self, piece: bytes) -> bool:
@@ -343,12 +346,21 @@ class _Output:
         return written if written == "".join(self._shown) else None
 
     def _flush(self) -> None:
-        for reasoning, spans in groupby(self._waiting, key=itemgetter(1)):
-            text = "".join(text for text, _ in spans)
+        for reasoning, said in groupby(self._waiting, key=_is_reasoning):
+            if reasoning is None:
+                for call in said:
+                    self._send(Called(cast(CalledTool, call)))
+                continue
+            text = "".join(span[0] for span in cast(Iterator[Span], said))
             if not reasoning:
                 self._shown.append(text)
             self._send(Piece(text, reasoning))
         self._waiting.clear()
+
+
+def _is_reasoning(said: Said) -> bool | None:
+    """None for a call, which is no text at all."""
+    return None if isinstance(said, CalledTool) else said[1]
 
 
 class _Pieces(dict[int, bytes | None]):
@@ -362,9 +374,10 @@ class _Pieces(dict[int, bytes | None]):
         self._vocabulary = vocabulary
         marked = (token for marker in form.markers for token in vocabulary.tokenize(marker, True))
         self._markers = {token for token in marked if vocabulary.is_control(token)}
+        self._ends = {token for end in form.ends for token in vocabulary.tokenize(end, True)[:1]}
 
     def __missing__(self, token: int) -> bytes | None:
-        if self._vocabulary.ends_answer(token):
+        if token in self._ends or self._vocabulary.ends_answer(token):
             piece = None
         else:
             piece = self._vocabulary.piece(token, special=token in self._markers)

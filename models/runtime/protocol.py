@@ -13,7 +13,17 @@ from models.codec import Codec, encode
 from models.codec import ProtocolError as ProtocolError
 from models.runtime.faults import Fault, StopReason
 from models.runtime.link import Record
-from models.runtime.values import Adapter, LoadOptions, ModelCard, Placement, Sampling, Turn
+from models.runtime.values import (
+    Adapter,
+    CalledTool,
+    Effort,
+    LoadOptions,
+    ModelCard,
+    Placement,
+    Sampling,
+    Tool,
+    Turn,
+)
 
 __all__ = ["ProtocolError", "decode_command", "decode_report", "encode"]
 
@@ -28,12 +38,27 @@ class Inspect:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadTemplate:
+    """Read the chat template of a model, or of a text file, without loading the model; try it out, too.
+
+    `path`: the model. `file`: a file with a template instead of the model's. `text`: a template instead of both.
+    Answer `TemplateText` or `Failed`: NO_TEMPLATE where the model has none, TEMPLATE_BROKEN for another one.
+    """
+
+    path: str
+    file: str = ""
+    text: str = ""
+    try_out: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """`state_files`: descriptors of files for what the model has read, which the parent opened for this process;
     `state_bytes`: what each may hold."""
 
     path: str
     options: LoadOptions
+    template: str = ""  # instead of the file's own
     state_files: tuple[int, ...] = ()
     state_bytes: int = 0
 
@@ -47,6 +72,8 @@ class Generate:
     max_tokens: int | None = None
     grammar: str = ""
     adapters: tuple[Adapter, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    effort: Effort = Effort.AUTOMATIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +127,19 @@ class Loaded:
     card: ModelCard
     placement: Placement
     milliseconds: float
+    efforts: tuple[Effort, ...] = ()  # what may be asked for besides AUTOMATIC
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateText:
+    """A template. `problem`: why it does not work, in the words of the template engine; "" when it does."""
+
+    text: str
+    sha256: str
+    architecture: str
+    problem: str = ""
+    efforts: tuple[Effort, ...] = ()
+    takes_tools: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +157,13 @@ class Piece:
 
     text: str
     reasoning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """The model asks for a tool. Nothing is done about it here."""
+
+    call: CalledTool
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +199,20 @@ class Failed:
     facts: dict[str, int | str] = field(default_factory=dict)
 
 
-Command = Inspect | Load | Generate | Park | Cancel
+Command = Inspect | ReadTemplate | Load | Generate | Park | Cancel
 Report = (
-    Ready | Inspected | Stage | LoadProgress | Loaded | PromptProgress | Piece | Completed | Parked | Failed
+    Ready
+    | Inspected
+    | TemplateText
+    | Stage
+    | LoadProgress
+    | Loaded
+    | PromptProgress
+    | Piece
+    | Called
+    | Completed
+    | Parked
+    | Failed
 )
 
 

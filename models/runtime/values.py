@@ -55,12 +55,48 @@ class LoadOptions:
     draft: str = ""
 
 
+class Effort(StrEnum):
+    """How much a model is asked to think before it answers. AUTOMATIC: as its template has it."""
+
+    AUTOMATIC = ""
+    OFF = "off"
+    ON = "on"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Something a model may ask for. `parameters`: a JSON schema of an object, as JSON text; "" for none."""
+
+    name: str
+    description: str = ""
+    parameters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CalledTool:
+    """A model's request for a tool. `arguments`: a JSON object as text. Both are untrusted: a model wrote them."""
+
+    id: str
+    name: str
+    arguments: str
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of the conversation as the template sees it. `role`: system, user or assistant."""
+    """One message of the conversation as the template sees it. `role`: system, user, assistant or tool.
+
+    An assistant's turn may hold `calls`, and the `reasoning` that led to them: families differ in whether they want
+    to read that again. A tool's turn is the result of the call with the id `call_id`.
+    """
 
     role: str
     text: str
+    calls: tuple[CalledTool, ...] = ()
+    call_id: str = ""
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from models.runtime.protocol import (
     Ready,
     Report,
     Stage,
+    TemplateText,
     decode_report,
     encode,
 )
@@ -57,7 +58,7 @@ _LONGEST = 180.0
 _WATCH_SECONDS = 0.1
 _EXIT_SECONDS = 2.0
 
-_FINAL = (Inspected, Loaded, Completed, Parked, Failed)
+_FINAL = (Inspected, TemplateText, Loaded, Completed, Parked, Failed)
 """Each command is answered by exactly one of these, as its last report."""
 
 

@@ -29,14 +29,16 @@ from models.runtime.protocol import (
     Load,
     Park,
     Parked,
+    ReadTemplate,
     Ready,
     Report,
     decode_command,
     encode,
 )
+from models.runtime.template_reading import read_template
 
 _DETAIL = 2_000
-_Work = Inspect | Load | Generate | Park
+_Work = Inspect | ReadTemplate | Load | Generate | Park
 
 
 def main(channel: ChildSide, lock_summary: str, locked: bool) -> NoReturn:
@@ -91,6 +93,8 @@ class _Worker:
         match command:
             case Inspect(path):
                 self.send(Inspected(inspect(path)))
+            case ReadTemplate():
+                self.send(read_template(command, self.send))
             case Load():
                 if self._generator is not None:
                     raise RuntimeFault(Fault.GENERATION_FAILED, "this worker holds a model already")
