@@ -35,6 +35,13 @@ class Fault(StrEnum):
     LOAD_CANCELLED = "load_cancelled"
     WORKER_STOPPED = "worker_stopped"
     GENERATION_FAILED = "generation_failed"
+    CANNOT_SEE = "cannot_see"
+    SIGHT_NOT_BUILT = "sight_not_built"
+    PROJECTOR_MISSING = "projector_missing"
+    PROJECTOR_DAMAGED = "projector_damaged"
+    PROJECTOR_OF_ANOTHER = "projector_of_another"
+    IMAGE_UNREADABLE = "image_unreadable"
+    IMAGE_TOO_LARGE = "image_too_large"
 
 
 class RuntimeFault(Exception):

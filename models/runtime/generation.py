@@ -7,6 +7,7 @@ own end, a cancel in the middle of a batch, a failure), the two agree again befo
 from __future__ import annotations
 
 import codecs
+import functools
 import secrets
 import time
 from collections.abc import Callable
@@ -61,12 +62,13 @@ class Generator:
             self._context.tokens // 4,
             self._builder.count,
             self._builder.build,
+            self._builder.sight.count,
         )
         prompt = kept.prompt
         if not prompt.tokens:
             raise RuntimeFault(Fault.TEMPLATE_BROKEN, "it made an empty prompt")
         prompt_started = time.perf_counter()
-        reused = self._reuse(prompt.tokens)
+        reused = self._reuse(prompt)
         completed = Completed(
             reason=StopReason.CANCELLED,
             prompt_tokens=len(prompt),
@@ -78,7 +80,7 @@ class Generator:
             generate_ms=0.0,
             omitted_turns=kept.omitted_turns,
         )
-        read_all = self._read_prompt(prompt.tokens, reused)
+        read_all = self._read_prompt(prompt, reused)
         completed = replace(completed, prompt_ms=_milliseconds_since(prompt_started))
         if not read_all:
             return completed
@@ -89,20 +91,24 @@ class Generator:
         """Keep what is in the cache, before this process ends or the cache is needed for something else."""
         self._states.keep(self.tokens, self._builder.newest, self._context)
 
-    def _reuse(self, prompt: list[int]) -> int:
+    def _reuse(self, asked: Prompt) -> int:
         """Cut the cache back to what it shares with the prompt. Returns how many tokens that is.
 
         Another conversation's cache comes back from where it was kept, and this one's goes there. At least the
         prompt's last token is evaluated again: its logits are the beginning of the answer.
         """
+        prompt = asked.tokens
         shared = shared_length(self.tokens, prompt)
         if shared < len(self.tokens) // 2:
             self.park()
         slot = self._states.better_than(shared, prompt)
         if slot is not None:
             self.tokens = self._states.restore(slot, self._context)
+            self._context.continue_at(len(self.tokens))
             shared = shared_length(self.tokens, prompt)
         shared = min(shared, len(prompt) - 1)
+        for image in asked.images:  # an image is read as a whole
+            shared = image.start if image.start < shared < image.end else shared
         if shared < len(self.tokens):
             if shared == 0 or not self._context.cut(shared):
                 self._context.clear()
@@ -110,23 +116,41 @@ class Generator:
             del self.tokens[shared:]
         return shared
 
-    def _read_prompt(self, prompt: list[int], reused: int) -> bool:
-        """Evaluate the rest of the prompt, in batches. False when it was interrupted."""
-        total = len(prompt)
+    def _read_prompt(self, prompt: Prompt, reused: int) -> bool:
+        """Evaluate the rest of the prompt, in batches and images. False when it was interrupted."""
+        total = len(prompt.tokens)
         self._send(PromptProgress(reused, total, reused))
-        size = self._context.batch_tokens
-        for start in range(reused, total, size):
-            if self._interrupt.is_set:
-                return False
-            batch = prompt[start : start + size]
-            result = self._context.decode(batch)
-            if result is not Decoded.DONE:
-                self._agree_with_cache()
-                if result is Decoded.INTERRUPTED:
+        place = reused
+        for image in [*(image for image in prompt.images if image.start >= reused), None]:
+            end = total if image is None else image.start
+            for start in range(place, end, self._context.batch_tokens):
+                batch = prompt.tokens[start : min(end, start + self._context.batch_tokens)]
+                if not self._read(batch, functools.partial(self._context.decode, batch)):
                     return False
-                raise RuntimeFault(Fault.GENERATION_FAILED, f"reading the prompt: {result.name.lower()}")
-            self.tokens += batch
-            self._send(PromptProgress(start + len(batch), total, reused))
+                self._send(PromptProgress(len(self.tokens), total, reused))
+            if image is not None:
+                place = image.end
+                read = functools.partial(self._builder.sight.read, image)
+                if not self._read(prompt.tokens[image.start : place], read):
+                    return False
+                self._send(PromptProgress(place, total, reused))
+        return True
+
+    def _read(self, tokens: list[int], decode: Callable[[], Decoded]) -> bool:
+        """Have some of the prompt evaluated. False when it was interrupted."""
+        if self._interrupt.is_set:
+            return False
+        try:
+            result = decode()
+        except RuntimeFault:
+            self._agree_with_cache()
+            raise
+        if result is not Decoded.DONE:
+            self._agree_with_cache()
+            if result is Decoded.INTERRUPTED:
+                return False
+            raise RuntimeFault(Fault.GENERATION_FAILED, f"reading the prompt: {result.name.lower()}")
+        self.tokens += tokens
         return True
 
     def _agree_with_cache(self) -> None:
@@ -148,7 +172,9 @@ class Generator:
         answer: list[int] = []
         writing_started = time.perf_counter()
         try:
-            reason, first_token = self._loop(sampler, output, answer, request.max_tokens)
+            reason, first_token = self._loop(
+                sampler, output, answer, request.max_tokens, self._context.tokens - prompt.extra_cells
+            )
         finally:
             sampler.close()
         output.finish()
@@ -162,11 +188,12 @@ class Generator:
         )
 
     def _loop(
-        self, sampler: Sampler, output: _Output, answer: list[int], max_tokens: int | None
+        self, sampler: Sampler, output: _Output, answer: list[int], max_tokens: int | None, full: int
     ) -> tuple[StopReason, float]:
         """The inner loop. What is done here is paid for each token, so names are local and calls are few.
 
-        Fills `answer`. Returns why it ended, and when the first token was there.
+        `full`: how many tokens the cache can hold. Fills `answer`. Returns why it ended, and when the first token was
+        there.
         """
         tokens, pieces, decode_one, sample = (
             self.tokens,
@@ -174,7 +201,7 @@ class Generator:
             self._context.decode_one,
             sampler.sample,
         )
-        interrupt, full = self._interrupt, self._context.tokens
+        interrupt = self._interrupt
         most = full if max_tokens is None else max_tokens
         token = sample()
         first_token = time.perf_counter()

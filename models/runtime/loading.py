@@ -26,6 +26,8 @@ from models.runtime.generation import Generator
 from models.runtime.placement import layers_to_try, reason_for
 from models.runtime.prompt import Guard, PromptBuilder
 from models.runtime.protocol import Load, Loaded, LoadProgress, Report, Stage
+from models.runtime.sight import Sight
+from models.runtime.sight_loading import projector_bytes, projector_key, sight_opener
 from models.runtime.states import KeptStates
 from models.runtime.template import ChatTemplate
 from models.runtime.values import LoadOptions, ModelCard, Placement, Turn
@@ -65,10 +67,14 @@ class Loader:
             raise fault
         machine = read_machine()
         free = usable_memory(machine) + sum(gpu.free_bytes for gpu in self._gpus)
+        free -= projector_bytes(command.options.projector)
         fit = choose_fit(header, command.options, free)
         threads = choose_threads(machine, command.options.threads)
         model, context, on_gpu = self._place(command.path, header, command.options, fit, threads)
-        generator = self._generator(model, context, _states(command))
+        sight = Sight(
+            sight_opener(command.options.projector, model, context, self._log, on_gpu > 0, threads.prompt)
+        )
+        generator = self._generator(model, context, _states(command), sight)
         placement = Placement(
             device=self._gpus[0].description if on_gpu else "CPU",
             on_gpu=on_gpu > 0,
@@ -145,7 +151,9 @@ class Loader:
             raise RuntimeFault(Fault.DAMAGED, "the model computes no numbers")
         context.clear()
 
-    def _generator(self, model: llama.Model, context: llama.Context, states: KeptStates) -> Generator:
+    def _generator(
+        self, model: llama.Model, context: llama.Context, states: KeptStates, sight: Sight
+    ) -> Generator:
         vocabulary = model.vocabulary
         if not model.writes_one_token_after_another:
             raise RuntimeFault(Fault.NOT_A_CHAT_MODEL)
@@ -161,7 +169,7 @@ class Loader:
         )  # what a damaged vocabulary does, it does now, not in the middle of a chat
         control, added = vocabulary.control_and_added()
         guard = Guard([*control, *(text for text in added if _is_a_marker(text, template.source))])
-        builder = PromptBuilder(template, vocabulary, guard, bos, lambda name: self._send(Stage(name)))
+        builder = PromptBuilder(template, vocabulary, guard, bos, lambda name: self._send(Stage(name)), sight)
         form = format_of(template.source, _stop_text(end.strip(), vocabulary))
         return Generator(context, vocabulary, builder, form, self._interrupt, self._send, states)
 
@@ -169,7 +177,8 @@ class Loader:
 def _states(command: Load) -> KeptStates:
     """The kept states of exactly this file, cache and llama.cpp: anything else would be read as nonsense."""
     status = os.stat(command.path)
-    kind = (command.path, status.st_size, status.st_mtime_ns, command.options.cache_type, llama.version())
+    kind: tuple[object, ...] = (command.path, status.st_size, status.st_mtime_ns, command.options.cache_type)
+    kind = (*kind, llama.version(), *projector_key(command.options.projector))
     key = hashlib.sha256(repr(kind).encode("utf-8", "surrogatepass")).hexdigest()
     return KeptStates(command.state_files, key, command.state_bytes)
 

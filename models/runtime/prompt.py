@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from models.runtime.sight import Placed, Sight
 from models.runtime.template import ChatTemplate
-from models.runtime.values import Turn
+from models.runtime.values import Image, Turn
 
 # Unicode sets U+FDD0..U+FDEF aside for use inside a program; they are no characters and never part of a text.
 _FOREIGN = re.compile("[\ufdd0-\ufdef]")
@@ -37,9 +38,15 @@ class Prompt:
 
     text: str
     tokens: list[int]
+    images: tuple[Placed, ...] = ()
+
+    @property
+    def extra_cells(self) -> int:
+        """Cells of the KV cache that images take beyond their positions in `tokens`."""
+        return sum(image.rows.cells - image.rows.positions for image in self.images)
 
     def __len__(self) -> int:
-        return len(self.tokens)
+        return len(self.tokens) + self.extra_cells
 
 
 class Guard:
@@ -91,8 +98,10 @@ class PromptBuilder:
         guard: Guard,
         bos: int | None,
         enter_stage: Callable[[str], None],
+        sight: Sight | None = None,
     ) -> None:
-        """`bos`: the token every prompt of this model begins with, if any."""
+        """`bos`: the token every prompt of this model begins with, if any. Without `sight` the model can't see."""
+        self.sight = sight or Sight(None)
         self._template = template
         self._tokenizer = tokenizer
         self._guard = guard
@@ -105,17 +114,25 @@ class PromptBuilder:
 
     def build(self, turns: Sequence[Turn]) -> Prompt:
         """Render and tokenize. Raises `RuntimeFault` TEMPLATE_BROKEN."""
-        hidden = [Turn(turn.role, self._guard.hide(turn.text)) for turn in turns]
+        newest = max((place for place, turn in enumerate(turns) if turn.role == "user"), default=-1)
+        hidden = [
+            Turn(turn.role, self.sight.marks(turn, place == newest) + self._guard.hide(turn.text))
+            for place, turn in enumerate(turns)
+        ]
         self._enter_stage("template")
         text = self._template.render(hidden)
         self._enter_stage("prompt")
+        tokens = self._tokens(text)
+        return Prompt(text, tokens, self.sight.placed(text, tokens))
+
+    def _tokens(self, text: str) -> list[int]:
         for known in (*self.newest, *self._kept):
             if text.startswith(known.text):
-                return Prompt(text, known.tokens + self._tokenize(text[len(known.text) :], continues=True))
+                return known.tokens + self._tokenize(text[len(known.text) :], continues=True)
         tokens = self._tokenize(text, continues=False)
         if self._bos is not None and tokens[:1] != [self._bos]:
             tokens.insert(0, self._bos)
-        return Prompt(text, tokens)
+        return tokens
 
     def remember(self, prompt: Prompt, answer: str | None, tokens: list[int]) -> None:
         """After an answer: `tokens` is what lies in the KV cache for the prompt and then `answer`.
@@ -138,6 +155,16 @@ class PromptBuilder:
         return len(self._tokenizer.tokenize(text, False))
 
     def _tokenize(self, text: str, continues: bool) -> list[int]:
+        tokens: list[int] = []
+        for piece in self.sight.split(text):
+            if isinstance(piece, Image):
+                tokens += self.sight.tokens(piece)
+            else:
+                tokens += self._tokenize_text(piece, continues)
+            continues = True
+        return tokens
+
+    def _tokenize_text(self, text: str, continues: bool) -> list[int]:
         tokens: list[int] = []
         for part, spelled in self._guard.split(text):
             if (

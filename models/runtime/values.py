@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,6 +33,7 @@ class LoadOptions:
 
     `batch_tokens`: how many tokens of a prompt are evaluated at once. `map_file` False reads the weights into memory
     of their own instead of mapping the file; `lock_memory` keeps the system from moving them out.
+    `projector`: the path of the file that lets the model see images (mmproj), if it has one.
     """
 
     context_tokens: int | None = None
@@ -42,14 +44,31 @@ class LoadOptions:
     batch_tokens: int | None = None
     map_file: bool = True
     lock_memory: bool = False
+    projector: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that goes with a turn: a PNG or JPEG file, within the limits of `picture.size_of`."""
+
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, in hexadecimal."""
+        return hashlib.sha256(self.data).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of the conversation as the template sees it. `role`: system, user or assistant."""
+    """One message of the conversation as the template sees it. `role`: system, user or assistant.
+
+    `images` stand before the text.
+    """
 
     role: str
     text: str
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
