@@ -167,6 +167,17 @@ def _image_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
                 width=facts.get("width", "?"),
                 height=facts.get("height", "?"),
             )
+        case Fault.IMAGE_FORMAT:
+            return tr(
+                "This is no image that can be added. Pictures in the formats PNG, JPEG, WebP, GIF and BMP can be."
+            )
+        case Fault.IMAGE_FILE_TOO_LARGE:
+            return tr("This image file is larger than 32 MB. Make it smaller and add it again.")
+        case Fault.IMAGE_FILE_UNREADABLE:
+            return tr(
+                "The file {image} can't be read: it is not there, or this account has no permission.",
+                image=facts.get("image", "?"),
+            )
         case _:
             return tr("Something went wrong. Your conversation is safe. Try again.")
 
