@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from desktop.chat.shelf import Loadable, Shelf
     from desktop.library import Library
     from models.library.entry import LibraryEntry
-    from models.runtime.values import ModelCard, Placement
+    from models.runtime.values import LoadOptions, ModelCard, Placement
     from providers.events import LoadProgress, ModelReady
 
 Inspect = Callable[[Path], Awaitable["ModelCard"]]
@@ -247,7 +247,7 @@ class ModelsViewModel(QObject):
         )
 
     async def _load(self, path: Path) -> Loadable:
-        model = await self._shelf.take(path, self._settings.load_options())
+        model = await self._shelf.take(path, await self._options(path))
         async with aclosing(model.load()) as events:
             async for event in events:
                 self._bridge.deliver(self.take, event)
@@ -287,7 +287,13 @@ class ModelsViewModel(QObject):
     async def provider(self) -> Loadable | None:
         """The model that answers now, for a turn. Runs on core."""
         path = self.current_path
-        return None if path is None else await self._shelf.take(path, self._settings.load_options())
+        return None if path is None else await self._shelf.take(path, await self._options(path))
+
+    async def _options(self, path: Path) -> LoadOptions:
+        """How to load a model, with the file that lets it see if there is one. Runs on core."""
+        from desktop.sight import projector_for
+
+        return replace(self._settings.load_options(), projector=await projector_for(path, self._library))
 
 
 async def _awaiting(card: Awaitable[ModelCard]) -> ModelCard:
