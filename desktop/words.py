@@ -167,6 +167,10 @@ def _image_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
                 width=facts.get("width", "?"),
                 height=facts.get("height", "?"),
             )
+        case Fault.TOO_MANY_IMAGES:
+            return tr(
+                "A message can have {most} images at most. Send these first.", most=facts.get("most", "?")
+            )
         case Fault.IMAGE_FORMAT:
             return tr(
                 "This is no image that can be added. Pictures in the formats PNG, JPEG, WebP, GIF and BMP can be."

@@ -78,6 +78,7 @@ class ModelsViewModel(QObject):
         self._loading_job: Job | None = None
         self._starter = starter_path()
         self.loading: float | None = None
+        self.sees: bool | None = None  # whether the model in use sees images; None while nobody has looked
         self._reload_later = QTimer(self, singleShot=True, interval=800)
         self._reload_later.timeout.connect(self.load)
 
@@ -189,6 +190,7 @@ class ModelsViewModel(QObject):
         """Use this model from now on; the conversation stays."""
         self._settings.set("model.current", "" if Path(path) == self._starter else path)
         self._placement = None
+        self.sees = None
         self.load()
 
     def open_file(self, path: str) -> None:
@@ -293,7 +295,20 @@ class ModelsViewModel(QObject):
         """How to load a model, with the file that lets it see if there is one. Runs on core."""
         from desktop.sight import projector_for
 
-        return replace(self._settings.load_options(), projector=await projector_for(path, self._library))
+        projector = await projector_for(path, self._library)
+        self._bridge.deliver(self._looked_for_projector, path, projector is not None)
+        return replace(self._settings.load_options(), projector=projector)
+
+    def _looked_for_projector(self, path: Path, found: bool) -> None:
+        if path == self.current_path and found is not self.sees:
+            self.sees = found
+            self.changed.emit()
+
+    @property
+    def seeing(self) -> tuple[ModelItem, ...]:
+        """Models of this disk that see images."""
+        found = (entry for entry in self._found.values() if entry.projectors and entry.problem is None)
+        return tuple(_found_item(entry) for entry in found)
 
 
 async def _awaiting(card: Awaitable[ModelCard]) -> ModelCard:

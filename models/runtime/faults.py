@@ -42,6 +42,7 @@ class Fault(StrEnum):
     PROJECTOR_OF_ANOTHER = "projector_of_another"
     IMAGE_UNREADABLE = "image_unreadable"
     IMAGE_TOO_LARGE = "image_too_large"
+    TOO_MANY_IMAGES = "too_many_images"
     IMAGE_FORMAT = "image_format"
     IMAGE_FILE_TOO_LARGE = "image_file_too_large"
     IMAGE_FILE_UNREADABLE = "image_file_unreadable"
