@@ -250,6 +250,7 @@ class ChatViewModel(QObject):
         if conversation_id != self._conversations.current_id:
             return
         self._on_screen = conversation_id
+        self.images.show_draft(conversation_id, images)
         self._older_are_read = len(entries) < _FIRST
         self.transcript.reset(self._as_it_is_now(entries))
         if conversation_id is not None and not self._older_are_read:
@@ -260,7 +261,6 @@ class ChatViewModel(QObject):
         self._shown_once = True
         if not typed_before_it_was_read:
             self._replace_draft(draft)
-        self.images.show_draft(conversation_id, images)
 
     def _read_older(self, conversation_id: int) -> None:
         if conversation_id == self._on_screen and not self._older_are_read:

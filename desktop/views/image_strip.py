@@ -38,7 +38,7 @@ class ImageStrip(QWidget):
         said.addLayout(self.choices)
         self.thumbnails: list[Thumbnail] = []
         self._row = QHBoxLayout()
-        self._row.setSpacing(8)
+        self._row.setSpacing(4)
         self._row.setAlignment(Qt.AlignmentFlag.AlignLeading)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 0, 4)
@@ -73,8 +73,13 @@ class ImageStrip(QWidget):
                 partial(self._chat.images.remove, image.id),
             )
             self.thumbnails.append(thumbnail)
-            self._row.addWidget(thumbnail)
-            self._row.addWidget(remove, 0, Qt.AlignmentFlag.AlignTop)
+            chip = QWidget()
+            place = QHBoxLayout(chip)
+            place.setContentsMargins(0, 0, 0, 0)
+            place.setSpacing(0)
+            place.addWidget(thumbnail)
+            place.addWidget(remove, 0, Qt.AlignmentFlag.AlignTop)
+            self._row.addWidget(chip)
         self._theme.dress(self)
 
     def _show_hint(self) -> None:

@@ -29,7 +29,7 @@ def image_of(drawn: Drawn) -> QImage:
 
 
 class Thumbnail(QAbstractButton):
-    """A square with an image in it. A click shows it large."""
+    """A square with the middle of an image in it. A click shows all of it, large."""
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class Thumbnail(QAbstractButton):
         self.attachment_id = attachment_id
         self._colours = (ink, ground, ring)
         self._image: QImage | None = None
+        self._side = 0  # that its pixels were asked for
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         describe(self, name, tr("Show the image larger"), tip=True)
@@ -72,8 +73,11 @@ class Thumbnail(QAbstractButton):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         ink, ground, ring = self._colours
-        side = round(self.width() * self.devicePixelRatioF())
-        if self._image is None or max(self._image.width(), self._image.height()) != side:
+        side = 2 * round(self.width() * self.devicePixelRatioF())  # sharp, though its middle fills the square
+        if self._side != side:
+            self._image = None
+        if self._image is None:
+            self._side = side
             drawn = self._images.pixels(self.attachment_id, side, side)
             self._image = image_of(drawn) if drawn is not None else None
         painter = QPainter(self)
@@ -84,7 +88,7 @@ class Thumbnail(QAbstractButton):
         painter.fillPath(path, ground)
         if self._image is not None:
             painter.setClipPath(path)
-            size = self._image.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio).toSizeF()
+            size = self._image.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatioByExpanding)
             place = QRectF(0, 0, size.width(), size.height())
             place.moveCenter(frame.center())
             painter.drawImage(place, self._image)
