@@ -230,6 +230,7 @@ class Parts:
         await self.session.close()
         await self.store.close()  # before the model, which may take seconds to write down what it has read
         await self.shelf.close()
+        await self.chat.images.close()
 
 
 def _make_store(paths: Paths) -> Store:
