@@ -76,8 +76,9 @@ async def fit_all(
 ) -> AsyncGenerator[tuple[HubModel, Fitting | HubFailed], None]:
     """Each model of a repository as soon as it is judged; `HubFailed` for one whose header can't be read.
 
-    A projector in the repository counts as loaded with it. One header is read for all quantizations of the same model: their shapes are the same, and the sizes of the
-    others are the hub's. Those are `rough`; `fit` reads their own. Raises `GateError`, `BrokerGone`.
+    A projector in the repository counts as loaded with it. One header is read for all quantizations of the same
+    model: their shapes are the same, and the sizes of the others are the hub's. Those are `rough`; `fit` reads their
+    own. Raises `GateError`, `BrokerGone`.
     """
     for siblings in _siblings(whole_models(listing)):
         first = _first_of(siblings)
