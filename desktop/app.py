@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from desktop.chat.shelf import Shelf
     from desktop.library import Library
     from desktop.store.store import Store
+    from desktop.viewmodels.models_page import ModelsPageViewModel
     from models.runtime.values import ModelCard
 
 log = logging.getLogger(__name__)
@@ -128,6 +129,7 @@ class Parts:
             self.settings,
             self.window_state,
             self.first_run,
+            later(self._make_models_page),
         )
         self.conversations.notice.connect(self.chat.notice)
         self.models.notice.connect(self.chat.notice)
@@ -137,6 +139,12 @@ class Parts:
         self._opening = Opening(
             self.bridge, self.store, self.conversations, self.chat, self.window_state, settings.put_aside
         )
+
+    def _make_models_page(self) -> ModelsPageViewModel:
+        from desktop.viewmodels.library import LibraryViewModel
+        from desktop.viewmodels.models_page import ModelsPageViewModel
+
+        return ModelsPageViewModel(LibraryViewModel(self.bridge, self.library, self.models, self.settings))
 
     def _make_shelf(self) -> Shelf:
         from desktop.chat.shelf import Shelf

@@ -25,6 +25,7 @@ class Sidebar(QWidget):
 
     search_clicked = Signal()
     model_clicked = Signal()
+    models_clicked = Signal()
     settings_clicked = Signal()
     keys_clicked = Signal()
 
@@ -46,6 +47,13 @@ class Sidebar(QWidget):
         search_all = tr("Search conversations and commands")
         self.search = row("search", tr("Search"), search_all, "Ctrl+K", self.search_clicked.emit)
         self.model = row("cpu", tr("Model"), tr("Choose a model"), "Ctrl+M", self.model_clicked.emit)
+        self.models = row(
+            "library",
+            tr("All models"),
+            tr("The models on this computer, and how to get more"),
+            "Ctrl+Shift+M",
+            self.models_clicked.emit,
+        )
         self.settings = row(
             "settings", tr("Settings"), tr("Change settings"), "Ctrl+,", self.settings_clicked.emit
         )
@@ -63,7 +71,7 @@ class Sidebar(QWidget):
         column.addStretch(1)
         column.addWidget(Hairline(self._theme))
         column.addSpacing(8)
-        for part in (self.model, self.settings, self.keys):
+        for part in (self.model, self.models, self.settings, self.keys):
             column.addWidget(part)
 
     def _restyle(self) -> None:
@@ -100,7 +108,7 @@ class Sidebar(QWidget):
         self.list.renamed.connect(self._conversations.rename)
         self.list.deleted.connect(self._conversations.delete)
         self._show_items()
-        for button in (self.new, self.search, self.model, self.settings, self.keys):
+        for button in (self.new, self.search, self.model, self.models, self.settings, self.keys):
             button.name_keys()
 
     def _start_new(self) -> None:

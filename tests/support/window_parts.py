@@ -14,13 +14,17 @@ from pytestqt.qtbot import QtBot
 from desktop.bridge import Bridge
 from desktop.chat.session import Session
 from desktop.chat.shelf import Shelf
+from desktop.library import Library
+from desktop.paths import Paths
 from desktop.processes.report import LockReport, Mechanism, Remaining
 from desktop.processes.roles import Network, Role
 from desktop.settings import Settings
 from desktop.store.store import Store
 from desktop.viewmodels.chat import ChatState, ChatViewModel
 from desktop.viewmodels.conversations import ConversationsViewModel
+from desktop.viewmodels.library import LibraryViewModel
 from desktop.viewmodels.models import ModelsViewModel
+from desktop.viewmodels.models_page import ModelsPageViewModel
 from desktop.viewmodels.network import NetworkViewModel
 from desktop.viewmodels.opening import Opening
 from desktop.viewmodels.settings import SettingsViewModel
@@ -109,8 +113,18 @@ class WindowParts:
         )
         self.settings = SettingsViewModel(self.plain_settings)
         self.network = NetworkViewModel(report)
+        self.library = LibraryViewModel(
+            self.bridge, Library(Paths(home), stores=()), self.models, self.settings
+        )
         self.window = MainWindow(
-            self.conversations, self.chat, self.models, self.network, self.settings, self.state, first_run
+            self.conversations,
+            self.chat,
+            self.models,
+            self.network,
+            self.settings,
+            self.state,
+            first_run,
+            ModelsPageViewModel(self.library),
         )
         self.conversations.notice.connect(self.chat.notice)
         self.models.notice.connect(self.chat.notice)
