@@ -216,7 +216,7 @@ async def _pull(chosen: argparse.Namespace, library: Library) -> int:
         if model is None:
             return failed(_choices(listing, wanted))
         meter = _Meter()
-        async with aclosing(pull(client, library, page, model)) as events:
+        async with aclosing(pull(client, library, page, [model])) as events:
             async for event in events:
                 if isinstance(event, PullProgress):
                     meter.show(event)
