@@ -103,6 +103,12 @@ def _models_options(models: argparse.ArgumentParser) -> None:
     ):
         add(name, explanation).add_argument("name", metavar="NAME", help=tr("its name, file or repository"))
     add("import", tr("use a model file from where it lies")).add_argument("file", type=Path, metavar="FILE")
+    add("recommend", tr("what to begin with on this machine")).add_argument(
+        "--purpose",
+        default="chat",
+        choices=("chat", "code", "reasoning", "vision", "embeddings", "translation", "small"),
+        help=tr("what it is for; chat without it"),
+    )
     search = add("search", tr("search the model hub"))
     search.add_argument("text", metavar="TEXT")
     search.add_argument("--limit", type=_positive, default=20, metavar="N", help=tr("at most this many"))

@@ -5,6 +5,7 @@ alcove models info NAME              all that is known of one on this disk
 alcove models verify NAME            compute its SHA-256
 alcove models import FILE            use a file from where it lies
 alcove models remove NAME            only what Alcove downloaded; into the trash
+alcove models recommend              what to begin with on this machine
 alcove models search TEXT            on the hub; the network switch must allow downloads
 alcove models pull REPOSITORY        fetch one quantization and check it
 """
@@ -40,6 +41,10 @@ async def models(chosen: argparse.Namespace, paths: Paths, settings: Settings) -
         match chosen.action:
             case "search":
                 return await _search(chosen)
+            case "recommend":
+                from desktop.cli.recommend import run_recommend
+
+                return run_recommend(chosen)
             case "pull":
                 return await _pull(chosen, library)
             case "import":
