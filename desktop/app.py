@@ -150,15 +150,18 @@ class Parts:
         from desktop.chat.shelf import Shelf
         from desktop.kept_states import KeptStateFiles
         from desktop.local_models import make_model
+        from desktop.this_machine import ThisMachine
 
         kept = KeptStateFiles(
             self._paths.kept_states, lambda: int(self._settings.get("model.kept_gigabytes") * 1e9)
         )
 
+        machine = ThisMachine(self._paths.machine)
+
         def freed() -> None:
             self.bridge.deliver(self.models.freed)
 
-        return Shelf(partial(make_model, kept=kept), self._idle_seconds, freed)
+        return Shelf(partial(make_model, kept=kept, answered=machine.answered), self._idle_seconds, freed)
 
     def _idle_seconds(self) -> float | None:
         minutes: int | None = self._settings.get("model.idle_minutes")

@@ -66,6 +66,7 @@ class ModelCard:
     licence: str
     has_template: bool
     template_sha256: str
+    read_bytes: int = 0  # of weights, for each token; 0 when unknown
 
 
 @dataclass(frozen=True, slots=True)
