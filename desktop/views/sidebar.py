@@ -26,6 +26,7 @@ class Sidebar(QWidget):
     search_clicked = Signal()
     model_clicked = Signal()
     models_clicked = Signal()
+    downloads_clicked = Signal()
     settings_clicked = Signal()
     keys_clicked = Signal()
 
@@ -34,6 +35,7 @@ class Sidebar(QWidget):
         self._theme = theme
         self._conversations: ConversationsViewModel | None = None
         self._list: ConversationList | None = None
+        self._downloads: RowButton | None = None
         self.setAutoFillBackground(True)
 
         def row(
@@ -93,6 +95,19 @@ class Sidebar(QWidget):
             QWidget.setTabOrder(self.search, self._list)
             QWidget.setTabOrder(self._list, self.model)
         return self._list
+
+    def show_downloads(self, text: str, fraction: float) -> None:
+        """A quiet row while something comes in; "" takes it away."""
+        if not text and self._downloads is None:
+            return
+        if self._downloads is None:
+            shows = tr("Show what is being downloaded")
+            self._downloads = RowButton(self._theme, "download", text, shows, "", self.downloads_clicked.emit)
+            self._column.insertWidget(self._column.indexOf(self.model), self._downloads)
+            QWidget.setTabOrder(self._downloads, self.model)
+        self._downloads.say(text)
+        self._downloads.show_progress(fraction)
+        self._downloads.setVisible(bool(text))
 
     # ---- binding
 

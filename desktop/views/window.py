@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _FIRST_SIZE = (1200, 800)
 _SMALLEST_PAGE = (360, 400)
 _GEOMETRY, _SIDEBAR = "geometry", "sidebar"
+_PART = "models_page"  # the part of the models page to come back to after Alcove has started itself again
 
 
 class MainWindow(QMainWindow):
@@ -100,6 +101,7 @@ class MainWindow(QMainWindow):
         self.sidebar.search_clicked.connect(self._search)
         self.sidebar.model_clicked.connect(self._choose_model)
         self.sidebar.models_clicked.connect(lambda: self.area.show_models("library"))
+        self.sidebar.downloads_clicked.connect(lambda: self.area.show_models("downloads"))
         self.sidebar.settings_clicked.connect(self._show_settings)
         self.sidebar.keys_clicked.connect(self._show_keys)
         header = self.page.header
@@ -128,6 +130,9 @@ class MainWindow(QMainWindow):
         self.theme.dress(self.page.welcome.verticalScrollBar())
         self.theme.settle_style()
         self.is_complete = True
+        if part := self._state.get(_PART):
+            self._state.set(_PART, "")
+            self.area.show_models(part)
 
     # ---- commands
 
@@ -235,6 +240,7 @@ class MainWindow(QMainWindow):
 
         assert self._models_page is not None
         page = ModelsPage(self.theme, self._models_page, self._models, self._network)
+        page.comes_back.connect(lambda part: self._state.set(_PART, part))
         page.header.sidebar_toggled.connect(self._toggle_sidebar)
         page.header.model_clicked.connect(self._choose_model)
         page.header.network_clicked.connect(self._show_network)

@@ -22,9 +22,9 @@ from desktop.settings import Settings
 from desktop.store.store import Store
 from desktop.viewmodels.chat import ChatState, ChatViewModel
 from desktop.viewmodels.conversations import ConversationsViewModel
-from desktop.viewmodels.library import LibraryViewModel
+from desktop.viewmodels.hub_link import HubLink
 from desktop.viewmodels.models import ModelsViewModel
-from desktop.viewmodels.models_page import ModelsPageViewModel
+from desktop.viewmodels.models_page import make_models_page
 from desktop.viewmodels.network import NetworkViewModel
 from desktop.viewmodels.opening import Opening
 from desktop.viewmodels.settings import SettingsViewModel
@@ -113,9 +113,17 @@ class WindowParts:
         )
         self.settings = SettingsViewModel(self.plain_settings)
         self.network = NetworkViewModel(report)
-        self.library = LibraryViewModel(
-            self.bridge, Library(Paths(home), stores=()), self.models, self.settings
+        self.link = HubLink()
+        self.models_page = make_models_page(
+            self.bridge,
+            Library(Paths(home), stores=()),
+            self.models,
+            self.settings,
+            self.network,
+            self.link,
+            Paths(home),
         )
+        self.library = self.models_page.library
         self.window = MainWindow(
             self.conversations,
             self.chat,
@@ -124,7 +132,7 @@ class WindowParts:
             self.settings,
             self.state,
             first_run,
-            ModelsPageViewModel(self.library),
+            self.models_page,
         )
         self.conversations.notice.connect(self.chat.notice)
         self.models.notice.connect(self.chat.notice)
@@ -153,6 +161,7 @@ class WindowParts:
         await self.session.close()
         await self.shelf.close()
         await self.store.close()
+        await self.link.close()
 
 
 def _made(path: Path, options: LoadOptions, echo: Echo) -> EchoModel:

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from desktop.i18n import tr
 from desktop.viewmodels.library import LibraryViewModel, ModelRow
 from desktop.viewmodels.model_words import can_answer
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """A button and a line of a menu. `keys` is shown in the menu."""
-
-    name: str  # for those who look for it; never shown
-    text: str
-    description: str
-    run: Callable[[], object]
-    primary: bool = False
-    keys: str = ""
+from desktop.views.models_page.actions import Action
 
 
 class Hands(Protocol):

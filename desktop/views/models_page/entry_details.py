@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QProgressBar, QPushButton
+from PySide6.QtWidgets import QProgressBar
 
 from desktop.i18n import tr
 from desktop.viewmodels.library import LibraryViewModel, ModelRow
 from desktop.viewmodels.model_words import facts, name_of, problem_words
+from desktop.views.models_page.actions import ActionButtons
 from desktop.views.models_page.details import FactsTable, Pane
 from desktop.views.models_page.entry_actions import Hands, actions_for
-from desktop.views.models_page.flow import FlowBox
 from desktop.views.theme import Theme
-from desktop.views.widgets import Text, push_button
+from desktop.views.widgets import Text
 
 
 class EntryDetails(Pane):
@@ -22,11 +22,10 @@ class EntryDetails(Pane):
         self._library = library
         self._hands = hands
         self._row: ModelRow | None = None
-        self._actions: list[str] = []
         self.name = Text(theme, "", "heading", wrap=True)
         self.in_use = Text(theme, tr("This model answers now."), "soft", wrap=True)
         self.problem = Text(theme, "", "problem", wrap=True)
-        self.buttons = FlowBox()
+        self.buttons = ActionButtons()
         self.progress = QProgressBar()
         self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)
@@ -45,11 +44,6 @@ class EntryDetails(Pane):
     def path(self) -> str:
         return "" if self._row is None else self._row.path
 
-    def button(self, name: str) -> QPushButton | None:
-        """The button of an action, by the action's name."""
-        found = self.buttons.findChildren(QPushButton, name)
-        return next((button for button in found if not button.isHidden()), None)
-
     def show_row(self, row: ModelRow) -> None:
         other = row.path != self.path
         self._row = row
@@ -58,7 +52,7 @@ class EntryDetails(Pane):
         problem = problem_words(row.entry)
         self.problem.setText(problem)
         self.problem.setVisible(bool(problem))
-        self._show_actions(row, other)
+        self.buttons.show_actions(row.path, actions_for(row, self._library, self._hands))
         fraction = self._library.checking(row.path)
         self.progress.setVisible(fraction is not None)
         self.checking.setVisible(fraction is not None)
@@ -68,30 +62,6 @@ class EntryDetails(Pane):
         self.table.show_facts(facts(row.entry, row.ours))
         if other:
             self.verticalScrollBar().setValue(0)
-
-    def _show_actions(self, row: ModelRow, other: bool) -> None:
-        actions = actions_for(row, self._library, self._hands)
-        names = [action.name for action in actions]
-        if names == self._actions and not other:
-            return
-        self._actions = names
-        had_focus = any(button.hasFocus() for button in self.buttons.findChildren(QPushButton))
-        buttons = []
-        for action in actions:
-            look = "primary" if action.primary else "plain"
-            button = push_button(action.text, look, action.run, action.description)
-            button.setObjectName(action.name)
-            buttons.append(button)
-        self.buttons.show_only(list(buttons))
-        if had_focus and buttons:
-            buttons[0].setFocus()
-
-    def take_keyboard(self) -> None:
-        """To the first thing that can be done."""
-        for name in self._actions:
-            if (button := self.button(name)) is not None:
-                button.setFocus()
-                return
 
     def _restyle(self) -> None:
         row, self._row = self._row, None

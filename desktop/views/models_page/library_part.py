@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from desktop.i18n import tr
 from desktop.viewmodels.library import LibraryViewModel, ModelRow, Show
 from desktop.viewmodels.model_words import name_of, row_words
 from desktop.views.commands import readable
+from desktop.views.models_page.actions import show_menu
 from desktop.views.models_page.entry_actions import actions_for
 from desktop.views.models_page.entry_details import EntryDetails
 from desktop.views.models_page.pair import Pair
@@ -134,7 +135,7 @@ class LibraryPart(PartOfPage):
             self.details.show_row(row)
         elif self.details.path and self.pair.right.currentWidget() is self.details:
             self.pair.show_details(self.places, asked=False)
-            self.pair.leave()
+            self.pair.leave_quietly()
 
     def _narrow(self) -> None:
         self._library.narrow(self.field.text(), str(self.kind.currentData()))
@@ -147,7 +148,7 @@ class LibraryPart(PartOfPage):
     def _entered(self, path: str, by_key: bool) -> None:
         self._show_details(path, asked=True)
         if by_key:
-            self.details.take_keyboard()
+            self.details.buttons.take_keyboard()
 
     def _show_details(self, path: str, *, asked: bool) -> None:
         if (row := self._library.row(path)) is not None:
@@ -163,13 +164,7 @@ class LibraryPart(PartOfPage):
         row = self._library.row(path)
         if row is None:
             return
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.setAccessibleName(tr("What to do with this model"))
-        for action in actions_for(row, self._library, self):
-            keys = "\t" + readable(action.keys) if action.keys else ""
-            menu.addAction(action.text.replace("&", "&&") + keys, action.run)
-        menu.popup(at)
+        show_menu(self, tr("What to do with this model"), actions_for(row, self._library, self), at)
 
     # ---- what the actions ask for
 

@@ -26,9 +26,11 @@ _REMARK_MS = 4000
 
 
 class ModelsPage(QWidget):
-    """`left` when the person goes back to the conversation."""
+    """`left` when the person goes back to the conversation; `comes_back` with the name of a part when Alcove is about
+    to start again, and the person wants to be there afterwards."""
 
     left = Signal()
+    comes_back = Signal(str)
 
     def __init__(
         self,
@@ -86,6 +88,10 @@ class ModelsPage(QWidget):
         self.tabs.changed.connect(self._show)
         models.notice.connect(self._notice)
         library.notice.connect(self._notice)
+        downloads = self._page.downloads
+        downloads.notice.connect(self._notice)
+        downloads.changed.connect(self._count_downloads)
+        self._count_downloads()
         library.removed.connect(lambda text: self.undo.offer(text, library.undo_remove))
 
     # ---- parts
@@ -94,10 +100,28 @@ class ModelsPage(QWidget):
         """For each part in the order of the tabs: its name, what it shows, and how it is made when first shown."""
         return {
             LIBRARY: (tr("On this computer"), tr("The models that were found here"), self._make_library),
+            FIND: (
+                tr("Find models"),
+                tr("What the model hub has, and what of it runs here"),
+                self._make_find,
+            ),
+            DOWNLOADS: (tr("Downloads"), tr("What is on its way, and what has come"), self._make_downloads),
         }
 
     def _make_library(self) -> PartOfPage:
         return LibraryPart(self._theme, self._page.library)
+
+    def _make_find(self) -> PartOfPage:
+        from desktop.views.models_page.find_part import FindPart
+
+        return FindPart(self._theme, self._page, self._network, lambda: self.comes_back.emit(FIND))
+
+    def _make_downloads(self) -> PartOfPage:
+        from desktop.views.models_page.downloads_part import DownloadsPart
+
+        return DownloadsPart(
+            self._theme, self._page.downloads, self._network, lambda: self.comes_back.emit(DOWNLOADS)
+        )
 
     def part(self, name: str) -> PartOfPage:
         if name not in self._parts:
@@ -134,6 +158,11 @@ class ModelsPage(QWidget):
                 bar.dismiss()
                 return True
         return self.part(self.current).close_details()
+
+    def _count_downloads(self) -> None:
+        """The tab says how many are on their way, for whoever looks at another part."""
+        count = len(self._page.downloads.queue)
+        self.tabs.buttons[DOWNLOADS].say(tr("Downloads ({count})", count=count) if count else tr("Downloads"))
 
     # ---- words
 

@@ -78,9 +78,13 @@ class Pair(QWidget):
 
     def leave(self) -> None:
         """Back to the list."""
+        self.leave_quietly()
+        self.came_back.emit()
+
+    def leave_quietly(self) -> None:
+        """Back to the list, because there is nothing to tell any more; the keyboard is not moved."""
         self._details_asked = False
         self._arrange()
-        self.came_back.emit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -74,7 +74,7 @@ def words_of(widget: QWidget) -> str:
 
 
 def press_action(part: LibraryPart, name: str) -> None:
-    button = part.details.button(name)
+    button = part.details.buttons.button(name)
     assert button is not None, name
     button.click()
 
@@ -94,7 +94,7 @@ def test_every_model_is_listed_those_that_answer_first_and_the_broken_one_last_w
         assert "can't be used" in spoken[6]
         choose(part, "broken")
         assert "can't be used" in part.details.problem.text()
-        assert part.details.button("use") is None
+        assert part.details.buttons.button("use") is None
         choose(part, "Split model")
         assert "3 files" in words_of(part.details)
         choose(part, shown_evil)
@@ -122,7 +122,7 @@ def test_a_model_is_chosen_with_the_keyboard_and_the_conversation_is_back(
         part.list.setFocus()
         QTest.keyClick(part.list, Qt.Key.Key_Return)
         focused = parts.window.focusWidget()
-        assert focused is part.details.button("use")
+        assert focused is part.details.buttons.button("use")
         QTest.keyClick(focused, Qt.Key.Key_Space)
         assert str(parts.models.current_path) == path
         assert parts.window.area.models is None
@@ -134,7 +134,7 @@ def test_a_checked_file_shows_its_sha256(qtbot: QtBot, tmp_path: Path) -> None:
         path = choose(part, "Alpha chat")
         assert "Not checked yet" in words_of(part.details)
         press_action(part, "check")
-        qtbot.waitUntil(lambda: part.details.button("hash") is not None, timeout=20_000)
+        qtbot.waitUntil(lambda: part.details.buttons.button("hash") is not None, timeout=20_000)
         assert parts.library.checking(path) is None
         press_action(part, "hash")
         assert QGuiApplication.clipboard().text() == sha256_of(Path(path))
@@ -146,11 +146,11 @@ def test_a_checked_file_shows_its_sha256(qtbot: QtBot, tmp_path: Path) -> None:
 def test_only_what_alcove_downloaded_is_removed_and_undo_brings_it_back(qtbot: QtBot, tmp_path: Path) -> None:
     with models_page(qtbot, tmp_path) as (parts, page, part):
         choose(part, "Alpha chat")
-        assert part.details.button("remove") is None
+        assert part.details.buttons.button("remove") is None
         part.list.setFocus()
         QTest.keyClick(part.list, Qt.Key.Key_Delete)
         choose(part, "Tiny")
-        assert part.details.button("remove") is not None
+        assert part.details.buttons.button("remove") is not None
         QTest.keyClick(part.list, Qt.Key.Key_Delete)
         qtbot.waitUntil(lambda: page.undo.isVisible(), timeout=20_000)
         qtbot.waitUntil(lambda: not parts.library.looking, timeout=20_000)
