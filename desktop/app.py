@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import threading
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +23,7 @@ from desktop.later import later
 from desktop.paths import Paths
 from desktop.processes.again import can_start_again, start_again
 from desktop.processes.report import LockReport
-from desktop.processes.switch import Position, Switch, read_switch, write_switch
+from desktop.processes.switch import Position, Switch, read_stored, read_switch, write_switch
 from desktop.settings import LOADED_WITH, Settings
 
 if TYPE_CHECKING:
@@ -222,7 +223,9 @@ class Parts:
             self.models_page.downloads.begin()  # what was under way goes on
 
     def _turn_switch(self, switch: Switch) -> None:
-        write_switch(str(self._paths.home), switch)
+        write_switch(
+            str(self._paths.home), replace(read_stored(str(self._paths.home)), position=switch.position)
+        )
 
     def _start_again(self) -> None:
         """End in good order. A helper from before the lock starts Alcove anew once this process has gone."""
