@@ -92,8 +92,8 @@ async def fit_all(
 def best_choice(judged: Iterable[tuple[HubModel, Fitting | HubFailed]]) -> HubModel | None:
     """The quantization to take on this machine; None when none fits, or none could be judged.
 
-    The largest up to Q8_0 that runs wholly on the GPU, or comfortably fast where it runs; else the usual one of
-    those that fit; else the smallest that does. Beyond Q8_0 nothing is gained that could be noticed.
+    The usual one, or a larger one up to Q8_0 that runs wholly on the GPU or comfortably fast where it runs: beyond
+    Q8_0 nothing is gained that could be noticed. Where the usual one does not fit, the largest that does.
     """
     fits = [
         (model, fitting)
@@ -101,11 +101,12 @@ def best_choice(judged: Iterable[tuple[HubModel, Fitting | HubFailed]]) -> HubMo
         if isinstance(fitting, Fitting) and fitting.verdict is not Verdict.WONT_FIT
     ]
     fits = [(model, fitting) for model, fitting in fits if model.quantization not in _UNQUANTIZED] or fits
-    if good := [model for model, fitting in fits if _runs_well(fitting)]:
-        return max(good, key=lambda model: model.size)
     by_name = {model.quantization: model for model, _ in reversed(fits)}
     usual = next((by_name[name] for name in SMALL_ENOUGH if name in by_name), None)
-    return usual or min((model for model, _ in fits), key=lambda model: model.size, default=None)
+    if usual is None:
+        return max((model for model, _ in fits), key=lambda model: model.size, default=None)
+    better = [model for model, fitting in fits if model.size > usual.size and _runs_well(fitting)]
+    return max(better, key=lambda model: model.size, default=usual)
 
 
 def _runs_well(fitting: Fitting) -> bool:

@@ -269,8 +269,8 @@ class _Board:
             case Finished(files=files, sha256=hashes):
                 self._more.pop(event.id, None)
                 return QueueFinished(event.id, event.repo, tuple(map(PulledFile, files, hashes)))
-            case StateChanged(state=State.READY):
-                return None  # `Finished` follows
+            case StateChanged(state=State.READY | State.FAILED):
+                return None  # `Finished` or `Failed` follows
         row = next((row for row in self._rows() if row.id == event.id), None)
         if row is None:
             self._more.pop(event.id, None)
