@@ -44,8 +44,12 @@ class HubPageViewModel(QObject):
     changed = Signal()
     opened = Signal()
 
-    def __init__(self, bridge: Bridge, link: HubLink, paths: Paths, parent: QObject | None = None) -> None:
+    def __init__(
+        self, bridge: Bridge, link: HubLink, paths: Paths, hub: str, parent: QObject | None = None
+    ) -> None:
+        """`hub`: its address, for people who want to see the page elsewhere."""
         super().__init__(parent)
+        self.hub = hub
         self._bridge = bridge
         self._link = link
         self._paths = paths

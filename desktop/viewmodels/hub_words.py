@@ -81,8 +81,8 @@ def gate_words(gate: Gate) -> str:
             )
 
 
-def page_facts(page: Page, listing: Listing) -> tuple[tuple[str, str], ...]:
-    """What the page says about itself; what it does not say is left out."""
+def page_facts(page: Page, listing: Listing, hub: str) -> tuple[tuple[str, str], ...]:
+    """What the page says about itself; what it does not say is left out. `hub`: the address of the hub."""
     found = page.found
     rows = (
         (tr("Publisher"), one_line(found.author)),
@@ -90,16 +90,9 @@ def page_facts(page: Page, listing: Listing) -> tuple[tuple[str, str], ...]:
         (tr("Licence"), licence_words(found.licence)),
         (tr("Languages"), one_line(", ".join(page.languages[:20]))),
         (tr("Made from"), one_line(", ".join(page.base_models[:5]))),
-        (
-            tr("Popularity"),
-            tr(
-                "{downloads} downloads, {likes} likes",
-                downloads=people_count(found.downloads),
-                likes=people_count(found.likes),
-            ),
-        ),
+        (tr("Popularity"), tr("{count} downloads", count=people_count(found.downloads))),
         (tr("Changed"), date_words(found.updated)),
-        (tr("Address"), f"huggingface.co/{one_line(found.repo)}"),
+        (tr("Address"), f"{hub}/{one_line(found.repo)}"),
         (tr("Files"), listing_words(listing)),
     )
     return tuple((label, value) for label, value in rows if value)
@@ -198,4 +191,6 @@ def speed_words(rate: float | None) -> str:
         return ""
     if rate < 1:
         return tr("Less than a token a second.")
+    if rate > 100:
+        return tr("More than 100 tokens a second.")
     return tr("About {rate} tokens a second.", rate=f"{rate:.0f}")

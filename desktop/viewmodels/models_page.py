@@ -45,6 +45,6 @@ def make_models_page(
     return ModelsPageViewModel(
         shelf,
         HubSearchViewModel(bridge, link, paths, online),
-        HubPageViewModel(bridge, link, paths),
+        HubPageViewModel(bridge, link, paths, network.hub),
         downloads,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
 from desktop.views.theme import Theme
@@ -27,6 +27,10 @@ class Pane(QScrollArea):
         self.column.setContentsMargins(24, 16, 24, 24)
         self.column.setSpacing(8)
         self.setWidget(self.body)
+
+    def sizeHint(self) -> QSize:
+        # Qt's own grows with the text, and would make whatever this stands in scroll as well.
+        return QSize(240, self._theme.scaled(240))
 
 
 class FactsTable(QWidget):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QGridLayout, QLineEdit, QWidget
 
 from desktop.i18n import tr
 from desktop.views.widgets import describe
@@ -63,13 +63,13 @@ class Filters(QWidget):
         self.publisher = QLineEdit()
         self.publisher.setPlaceholderText(tr("Publisher, for example ggml-org"))
         describe(self.publisher, tr("Publisher"))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        for box in (self.task, self.licence, self.access, self.sort):
-            column.addWidget(box)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(8)
+        for place, box in enumerate((self.task, self.licence, self.access, self.sort)):
+            grid.addWidget(box, place // 2, place % 2)
             box.activated.connect(lambda _: self.changed.emit())
-        column.addWidget(self.publisher)
+        grid.addWidget(self.publisher, 2, 0, 1, 2)
         self.publisher.returnPressed.connect(self.changed)
 
     def query(self, text: str) -> Query:

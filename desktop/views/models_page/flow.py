@@ -51,20 +51,28 @@ class Flow(QLayout):
         )
 
     def _place(self, rect: QRect, *, move: bool) -> int:
-        """Put every item into lines of this width. The height they take."""
-        x, y, line = 0, 0, 0
+        """Put every item into lines of this width, in the middle of their line. The height they take."""
+        x, y = 0, 0
+        line: list[tuple[QLayoutItem, QRect]] = []
         for item in self._items:
             if item.isEmpty():
                 continue
             size = item.sizeHint().boundedTo(QSize(max(1, rect.width()), 1 << 20))
-            if x and x + size.width() > rect.width():
-                x, y, line = 0, y + line + self.spacing(), 0
-            if move:
-                left = rect.left() + x if self._ltr else rect.right() - x - size.width() + 1
-                item.setGeometry(QRect(QPoint(left, rect.top() + y), size))
+            if line and x + size.width() > rect.width():
+                y += self._end_line(line, move=move) + self.spacing()
+                x, line = 0, []
+            left = rect.left() + x if self._ltr else rect.right() - x - size.width() + 1
+            line.append((item, QRect(QPoint(left, rect.top() + y), size)))
             x += size.width() + self.spacing()
-            line = max(line, size.height())
-        return y + line
+        return y + self._end_line(line, move=move)
+
+    @staticmethod
+    def _end_line(line: list[tuple[QLayoutItem, QRect]], *, move: bool) -> int:
+        height = max((place.height() for _, place in line), default=0)
+        if move:
+            for item, place in line:
+                item.setGeometry(place.translated(0, (height - place.height()) // 2))
+        return height
 
     @property
     def _ltr(self) -> bool:

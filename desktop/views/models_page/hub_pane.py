@@ -11,7 +11,7 @@ from desktop.viewmodels.hub_page import HubPageViewModel
 from desktop.viewmodels.hub_words import found_words, gate_words, page_facts
 from desktop.viewmodels.model_words import one_line
 from desktop.views.models_page.card import CardPane
-from desktop.views.models_page.details import breakable
+from desktop.views.models_page.details import Pane, breakable
 from desktop.views.models_page.flow import FlowBox
 from desktop.views.models_page.tabs import Tabs
 from desktop.views.models_page.versions import Versions
@@ -21,13 +21,13 @@ from desktop.views.widgets import Text, push_button
 _VERSIONS, _ABOUT = "versions", "about"
 
 
-class HubPane(QWidget):
+class HubPane(Pane):
     """Bound to the page that is open."""
 
     said = Signal(str)
 
     def __init__(self, theme: Theme, page: HubPageViewModel, downloads: DownloadsViewModel) -> None:
-        super().__init__()
+        super().__init__(theme, tr("Model on the hub"))
         self._page = page
         self._card_of = ""
         self.name = Text(theme, "", "heading", wrap=True)
@@ -58,9 +58,8 @@ class HubPane(QWidget):
         head.setSpacing(8)
         for part in (self.name, self.line, self.gate, self.state, self.again_row):
             head.addWidget(part)
-        column = QVBoxLayout(self)
+        column = self.column
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
         column.addLayout(head)
         indented = QVBoxLayout()
         indented.setContentsMargins(12, 0, 12, 0)
@@ -93,7 +92,7 @@ class HubPane(QWidget):
             self.versions.show_now()
             if self._card_of != f"{page.found.repo} {page.sha}":
                 self._card_of = f"{page.found.repo} {page.sha}"
-                self.about.show_card(page_facts(page, model.listing), page.card, page.card_cut)
+                self.about.show_card(page_facts(page, model.listing, model.hub), page.card, page.card_cut)
                 self.tabs.choose(_VERSIONS)
 
     def _show_tab(self, name: str) -> None:

@@ -142,7 +142,7 @@ class LibraryPart(PartOfPage):
         self._show()
 
     def _picked(self, path: str) -> None:
-        self._was_picked = True
+        self._was_picked = self._was_picked or bool(path)
         self._show_details(path, asked=False)
 
     def _entered(self, path: str, by_key: bool) -> None:

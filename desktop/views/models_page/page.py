@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.i18n import tr
@@ -23,6 +23,7 @@ from desktop.views.widgets import Hairline, Text, announce, push_button
 LIBRARY, FIND, DOWNLOADS = "library", "find", "downloads"
 """The names of the parts."""
 _REMARK_MS = 4000
+_SMALLEST = (360, 400)
 
 
 class ModelsPage(QWidget):
@@ -61,6 +62,7 @@ class ModelsPage(QWidget):
         self._forget = QTimer(self, singleShot=True, interval=_REMARK_MS)
         self._forget.timeout.connect(self.remark.hide)
         self._lay_out()
+        self.setMinimumSize(*_SMALLEST)  # with large text the parts scroll; the window does not grow
         self._bind(models)
         theme.dress(self)
 
@@ -68,7 +70,7 @@ class ModelsPage(QWidget):
         top = QHBoxLayout()
         top.setContentsMargins(8, 4, 8, 0)
         top.setSpacing(8)
-        top.addWidget(self.back)
+        top.addWidget(self.back, 0, Qt.AlignmentFlag.AlignTop)
         top.addWidget(self.tabs, 1)
         below = QVBoxLayout()
         below.setContentsMargins(16, 0, 16, 0)

@@ -11,7 +11,7 @@ from desktop.views.theme import Theme
 from desktop.views.widgets import push_button
 
 _WIDE_PX = 700
-_LIST_PX = 340
+_LIST_PX = 380
 
 
 class _Line(QWidget):

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPoint, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QListView, QWidget
 
 from desktop.views.commands import IS_ENTER
-from desktop.views.row_painter import LINE, NOWHERE, Line, RowPainter
+from desktop.views.row_painter import LINE, NOWHERE, TWO_LINES, Line, RowPainter
 from desktop.views.theme import Theme
 from desktop.views.widgets import describe
 
@@ -89,6 +89,7 @@ class RowList(QListView):
 
     def __init__(self, theme: Theme, name: str, description: str, *, uniform: bool = True) -> None:
         super().__init__()
+        self._theme = theme
         self.rows = Rows(self)
         self._keeps_still = False
         self.setModel(self.rows)
@@ -100,6 +101,12 @@ class RowList(QListView):
         describe(self, name, description)
         self.clicked.connect(lambda index: self._enter(index, by_key=False))
         theme.changed.connect(self.scheduleDelayedItemsLayout)
+
+    def sizeHint(self) -> QSize:
+        return QSize(240, self._theme.scaled(3 * TWO_LINES))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(120, self._theme.scaled(TWO_LINES))
 
     @property
     def current(self) -> str:

@@ -73,9 +73,10 @@ class Versions(QWidget):
         versions = page.versions
         self._show_contexts()
         self.list.show_rows([self._row(version) for version in versions])
-        if not self._was_picked and page.best is not None:
-            self.list.pick(page.best.files[0].path)
-            self._was_picked = False  # the person has not: a better one may become known
+        if not self._was_picked and versions and not page.judging:
+            best = next((version for version in versions if version.best), versions[0])
+            self.list.pick(best.key)
+            self._was_picked = False  # the person has not: another one may be better for another context
         free = page.machine.memory_free if page.machine is not None else 0
         if page.judging:
             self.machine.setText(tr("Reading the file's header, to say whether it fits…"))
@@ -139,8 +140,8 @@ class Versions(QWidget):
 
     # ---- what a person does
 
-    def _picked(self, _: str) -> None:
-        self._was_picked = True
+    def _picked(self, key: str) -> None:
+        self._was_picked = bool(key)
         self._show_chosen(self._current(self._page.versions))
 
     def _entered(self, _: str, by_key: bool) -> None:
