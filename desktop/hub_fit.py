@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from desktop.hub import SMALL_ENOUGH, HubFailed, answer, whole_models
+from desktop.hub import SMALL_ENOUGH, HubFailed, answer, projector_for, whole_models
 from models.estimate import Machine, Verdict, judge
 from models.hub_values import HubModel, Listing, Page
 from providers.gate.client import BrokerClient
@@ -54,13 +54,16 @@ async def fit(
     machine: Machine,
     context_tokens: int = 0,
     cache_types: tuple[str, str] = ("F16", "F16"),
+    projector: HubModel | None = None,
 ) -> Fitting:
     """Read a model's header (once: other contexts cost no request) and judge it against a machine.
 
     `context_tokens` 0: as many as Alcove takes by itself. `cache_types`: of keys and values, as ggml names them.
+    `projector`: what is in memory beside it, of a vision model (`desktop.hub.projector_for`).
     Raises as `desktop.hub.search`; code "damaged", "not_gguf" or "truncated" for a file that is no model.
     """
-    return fitting_of(await _fitted(client, page, model, context_tokens, cache_types), machine)
+    read = await _fitted(client, page, model, context_tokens, cache_types)
+    return fitting_of(read, machine, 0 if projector is None else projector.size)
 
 
 async def fit_all(
@@ -73,8 +76,9 @@ async def fit_all(
 ) -> AsyncGenerator[tuple[HubModel, Fitting | HubFailed], None]:
     """Each model of a repository as soon as it is judged; `HubFailed` for one whose header can't be read.
 
-    One header is read for all quantizations of the same model: their shapes are the same, and the sizes of the
-    others are the hub's. Those are `rough`; `fit` reads their own. Raises `GateError`, `BrokerGone`.
+    A projector in the repository counts as loaded with it. One header is read for all quantizations of the same
+    model: their shapes are the same, and the sizes of the others are the hub's. Those are `rough`; `fit` reads their
+    own. Raises `GateError`, `BrokerGone`.
     """
     for siblings in _siblings(whole_models(listing)):
         first = _first_of(siblings)
@@ -85,8 +89,9 @@ async def fit_all(
                 yield model, fault
             continue
         for model in siblings:
-            same = model is first
-            yield model, fitting_of(read if same else _of_size(read, model.size), machine)
+            projector = projector_for(listing, model)
+            same = read if model is first else _of_size(read, model.size)
+            yield model, fitting_of(same, machine, 0 if projector is None else projector.size)
 
 
 def best_choice(judged: Iterable[tuple[HubModel, Fitting | HubFailed]]) -> HubModel | None:
@@ -122,16 +127,16 @@ async def _fitted(
     return await answer(client, asked, HubFitted)
 
 
-def fitting_of(read: HubFitted, machine: Machine) -> Fitting:
-    """What the broker read of a model, judged against a machine."""
+def fitting_of(read: HubFitted, machine: Machine, beside: int = 0) -> Fitting:
+    """What the broker read of a model, judged against a machine. `beside`: bytes of memory for its projector."""
     needs = read.estimate
-    judged = judge(needs, machine)
+    judged = judge(needs, replace(machine, memory_free=max(0, machine.memory_free - beside)))
     return Fitting(
         verdict=judged.verdict,
         context_tokens=read.context_tokens,
         trained_context=read.trained_context,
-        needed_bytes=judged.memory_bytes + judged.gpu_bytes,
-        memory_bytes=judged.memory_bytes,
+        needed_bytes=judged.memory_bytes + judged.gpu_bytes + beside,
+        memory_bytes=judged.memory_bytes + beside,
         memory_free=machine.memory_free,
         gpu_bytes=judged.gpu_bytes,
         gpu_free=machine.gpu_free,

@@ -22,10 +22,13 @@ from typing import Any
 import psutil
 
 from desktop.files import read_json, write_json
+from desktop.local_models import spawn_worker
 from desktop.paths import Paths
 from models.estimate import Machine
 from models.hardware import choose_threads, read_machine, usable_memory
-from models.runtime.values import ModelCard, Placement
+from models.runtime.gpus import find_gpus
+from models.runtime.link import Spawn
+from models.runtime.values import Gpu, ModelCard, Placement
 from providers.events import Usage
 
 COPY_SECONDS = 0.3
@@ -40,6 +43,8 @@ _LONGEST_CONTEXT = 2_048
 """Tokens. Beyond these the cache, which is not counted, is a good part of what is read."""
 
 _FASTEST = 1e14
+
+_measured: set[Path] = set()  # in this run of the program
 
 
 class How(StrEnum):
@@ -60,9 +65,25 @@ class Speeds:
     gpu_how: How = How.UNKNOWN
 
 
-async def this_machine(paths: Paths, gpu_free: int = 0) -> Machine:
-    """`ThisMachine.machine`, beside the event loop."""
-    return await asyncio.to_thread(ThisMachine(paths.machine).machine, gpu_free)
+async def this_machine(paths: Paths, spawn: Spawn = spawn_worker) -> Machine:
+    """What is free now, on the graphics cards as well, and how fast it is. Beside the event loop; never raises.
+
+    The cards are asked for in a child, once in a run of the program where there are none, else twice a minute.
+    """
+    gpus = await _gpus(spawn)
+    free = sum(gpu.free_bytes for gpu in gpus)
+    return await asyncio.to_thread(ThisMachine(paths.machine).machine, free)
+
+
+_asked: tuple[float, tuple[Gpu, ...]] | None = None
+_ASK_AGAIN = 30.0
+
+
+async def _gpus(spawn: Spawn) -> tuple[Gpu, ...]:
+    global _asked
+    if _asked is None or (_asked[1] and time.monotonic() - _asked[0] > _ASK_AGAIN):
+        _asked = time.monotonic(), await find_gpus(spawn)
+    return _asked[1]
 
 
 class ThisMachine:
@@ -71,7 +92,6 @@ class ThisMachine:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._lock = threading.Lock()
-        self._measured = False
 
     def machine(self, gpu_free: int = 0) -> Machine:
         """Free memory now, and the bandwidths; `gpu_free`: free bytes of the GPU, if there is one.
@@ -86,8 +106,9 @@ class ThisMachine:
         """How fast the memories are, and how that is known."""
         with self._lock:
             known = self._read()
-            if measure and not self._measured and known["copies"] < _MEASUREMENTS and not known["memory"]:
-                self._measured = True
+            wanted = measure and self._file not in _measured and not known["memory"]
+            if wanted and known["copies"] < _MEASUREMENTS:
+                _measured.add(self._file)
                 known["copied"] = max(known["copied"], copy_bandwidth())
                 known["copies"] += 1
                 self._write(known)

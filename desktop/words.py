@@ -185,8 +185,8 @@ def _hub_text(code: str, facts: dict[str, int | str]) -> str:
             return tr("This model is on the disk already. Nothing was changed.")
         case "busy":
             return tr(
-                "Another Alcove is fetching models right now, and only one at a time does. Add the model in "
-                "its window, or try again when it has finished."
+                "Another Alcove has the list of downloads. Add the model in its window, or close it and try again. "
+                "Nothing was changed."
             )
         case "unknown":
             return tr("This download is not in the list any more. Nothing was changed.")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from desktop.hub import HubFailed
 from desktop.hub_fit import Fitting, best_choice, fitting_of
-from models.estimate import Estimate, Layer, Machine
+from models.estimate import Estimate, Layer, Machine, Verdict
 from models.hub_values import HubFile, HubModel
 from providers.gate.hub_messages import HubFitted
 
@@ -49,6 +51,18 @@ def test_the_best_quantization_is_the_most_exact_that_runs_well_here(
 ) -> None:
     chosen = best_choice(judged(machine))
     assert (chosen.quantization if chosen else None) == best
+
+
+def test_what_a_vision_model_sees_with_is_in_memory_beside_it() -> None:
+    alone = fitting_of(_read(3 * GB), Machine(8 * GB))
+    seeing = fitting_of(_read(3 * GB), Machine(8 * GB), GB)
+    assert seeing.memory_bytes - alone.memory_bytes == seeing.needed_bytes - alone.needed_bytes == GB
+    assert seeing.memory_free == alone.memory_free == 8 * GB
+    just_enough = Machine(seeing.memory_bytes)
+    assert fitting_of(_read(3 * GB), just_enough, GB).verdict is Verdict.CPU
+    assert fitting_of(
+        _read(3 * GB), replace(just_enough, memory_free=seeing.memory_bytes - 1), GB
+    ).verdict is (Verdict.WONT_FIT)
 
 
 def test_with_nothing_else_an_unquantized_model_is_taken_and_what_cannot_be_judged_is_not() -> None:
