@@ -113,6 +113,12 @@ def _models_options(models: argparse.ArgumentParser) -> None:
         "--context", type=_positive, metavar="N", help=tr("the context it is to be judged for, in tokens")
     )
     add("import", tr("use a model file from where it lies")).add_argument("file", type=Path, metavar="FILE")
+    add("recommend", tr("what to begin with on this machine")).add_argument(
+        "--purpose",
+        default="chat",
+        choices=("chat", "code", "reasoning", "vision", "embeddings", "translation", "small"),
+        help=tr("what it is for; chat without it"),
+    )
     search = add("search", tr("search the model hub"))
     search.add_argument("text", metavar="TEXT", nargs="?", default="")
     search.add_argument("--licence", default="", metavar="NAME", help=tr("as the hub names it: apache-2.0"))

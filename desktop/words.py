@@ -15,6 +15,7 @@ from models.runtime.faults import Fault
 
 if TYPE_CHECKING:
     from desktop.store.records import OpeningNotice
+    from models.recommend import Recommendation
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,3 +277,34 @@ def opening_words(notice: OpeningNotice) -> Sentence:
             "The damaged file was kept as it is."
         )
     return Sentence(text, str(notice.kept) if notice.kept else "")
+
+
+def recommendation_words(row: Recommendation) -> str:
+    """Where a recommended model would run, in a sentence. A guess: its header is read before a download."""
+    need = gigabytes(row.need_bytes)
+    match row.verdict.value:
+        case "gpu":
+            return tr("It fits the graphics card: it needs about {need}.", need=need)
+        case "partly_gpu":
+            return tr("It needs about {need}; a part of it fits the graphics card.", need=need)
+        case "cpu":
+            return tr("It needs about {need} of memory, and there is enough.", need=need)
+        case "slow":
+            return tr("It needs about {need}. It would fit, and write slowly.", need=need)
+    return tr(
+        "It needs about {need}, {missing} more than is free now.",
+        need=need,
+        missing=gigabytes(row.missing_bytes),
+    )
+
+
+def openness_words(openness: str) -> str:
+    """A value of `models.library.entry.Openness`, as a person reads it."""
+    match openness:
+        case "fully open":
+            return tr("Fully open, with its training data")
+        case "open weight":
+            return tr("Open weight")
+        case "semi-open":
+            return tr("Semi-open, with conditions")
+    return tr("Licence unknown")
