@@ -21,6 +21,8 @@ from providers.gate.fetch import fetch
 from providers.gate.gate import Gate
 from providers.gate.hub_errands import HubErrands
 from providers.gate.hub_messages import HubLook, HubPull, HubSearch
+from providers.gate.key_errands import KeyErrands
+from providers.gate.key_messages import KeyDrop, KeyHold, KeyTest
 from providers.gate.ledger import Ledger
 from providers.gate.protocol import (
     Cancel,
@@ -52,8 +54,18 @@ Its end is announced for it. A library that brings its own requests runs inside 
 
 def handlers(setting: Setting, client: GatedClient) -> dict[type, Handler]:
     """Each kind of request and what does it. Another kind is one entry here and one in `protocol.REQUESTS`."""
-    hub = HubErrands(setting, client)
-    return {Fetch: fetch, HubSearch: hub.search, HubLook: hub.look, HubPull: hub.pull}
+    keys = KeyErrands(setting)
+    hub = HubErrands(setting, client, keys.token_for)
+    todo: dict[type, Handler] = {
+        Fetch: fetch,
+        HubSearch: hub.search,
+        HubLook: hub.look,
+        HubPull: hub.pull,
+        KeyHold: keys.hold,
+        KeyDrop: keys.drop,
+        KeyTest: keys.test,
+    }
+    return {kind: keys.explained(handler) for kind, handler in todo.items()}
 
 
 def main(channel: ChildSide, setting: Setting, lock_summary: str, locked: bool) -> NoReturn:

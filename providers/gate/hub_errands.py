@@ -58,7 +58,8 @@ _PROBLEMS = {
 class HubErrands:
     """What a broker does with its hub. Each method runs in a thread of its own and may be given up."""
 
-    def __init__(self, setting: Setting, client: GatedClient) -> None:
+    def __init__(self, setting: Setting, client: GatedClient, token_for: Callable[[str], str | None]) -> None:
+        self.token_for = token_for
         self._endpoint = setting.mirror.url.rstrip("/") or hub.PUBLIC_HUB
         self._home = Path(setting.home)
         self._http = _HopByHop(GatedHttp(client, follow_redirects=False))
@@ -66,12 +67,13 @@ class HubErrands:
 
     def search(self, asked: HubSearch, _: GatedHttp, send: Send) -> None:
         with _refusals(send):
-            send(HubFound(hub.search(self._endpoint, asked.query)))
+            send(HubFound(hub.search(self._endpoint, asked.query, self.token_for(self._endpoint))))
 
     def look(self, asked: HubLook, _: GatedHttp, send: Send) -> None:
         with _refusals(send):
-            page = hub.page(self._endpoint, asked.repo)
-            send(HubModelPage(page, hub.files(self._endpoint, asked.repo, page.sha)))
+            token = self.token_for(self._endpoint)
+            page = hub.page(self._endpoint, asked.repo, token=token)
+            send(HubModelPage(page, hub.files(self._endpoint, asked.repo, page.sha, token)))
 
     def pull(self, asked: HubPull, _: GatedHttp, send: Send) -> None:
         with _refusals(send), _alone(self._home / "downloads"):
@@ -79,7 +81,7 @@ class HubErrands:
 
     def _wanted(self, asked: HubPull) -> Wanted:
         """The files with the sizes and hashes that the hub gives for them, not that somebody else says."""
-        listing = hub.files(self._endpoint, asked.repo, asked.revision)
+        listing = hub.files(self._endpoint, asked.repo, asked.revision, self.token_for(self._endpoint))
         known = {file.path: file for model in listing.models for file in model.files}
         missing = [path for path in asked.paths if path not in known]
         if missing:
@@ -91,7 +93,7 @@ class HubErrands:
         """This download alone; others that wait in the folder stay as they are."""
         watcher = _Watcher(wanted, send)
         downloads = Downloads(
-            self._http, self._home / "downloads", self._home / "models", lambda _: None, watcher.take
+            self._http, self._home / "downloads", self._home / "models", self.token_for, watcher.take
         )
         watcher.id = downloads.add(wanted)
         for other in downloads.standing():
