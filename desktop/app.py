@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import threading
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +23,7 @@ from desktop.later import later
 from desktop.paths import Paths
 from desktop.processes.again import can_start_again, start_again
 from desktop.processes.report import LockReport
-from desktop.processes.switch import Switch, read_switch, write_switch
+from desktop.processes.switch import Switch, read_stored, read_switch, write_switch
 from desktop.settings import LOADED_WITH, Settings
 
 if TYPE_CHECKING:
@@ -142,15 +143,18 @@ class Parts:
         from desktop.chat.shelf import Shelf
         from desktop.kept_states import KeptStateFiles
         from desktop.local_models import make_model
+        from desktop.this_machine import ThisMachine
 
         kept = KeptStateFiles(
             self._paths.kept_states, lambda: int(self._settings.get("model.kept_gigabytes") * 1e9)
         )
 
+        machine = ThisMachine(self._paths.machine)
+
         def freed() -> None:
             self.bridge.deliver(self.models.freed)
 
-        return Shelf(partial(make_model, kept=kept), self._idle_seconds, freed)
+        return Shelf(partial(make_model, kept=kept, answered=machine.answered), self._idle_seconds, freed)
 
     def _idle_seconds(self) -> float | None:
         minutes: int | None = self._settings.get("model.idle_minutes")
@@ -191,7 +195,9 @@ class Parts:
         self.models.load()
 
     def _turn_switch(self, switch: Switch) -> None:
-        write_switch(str(self._paths.home), switch)
+        write_switch(
+            str(self._paths.home), replace(read_stored(str(self._paths.home)), position=switch.position)
+        )
 
     def _start_again(self) -> None:
         """End in good order. A helper from before the lock starts Alcove anew once this process has gone."""

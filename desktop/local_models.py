@@ -14,14 +14,19 @@ from models.runtime.faults import RuntimeFault
 from models.runtime.values import LoadOptions, ModelCard
 from models.starter import NAME, starter_path
 from providers.errors import ProviderError
-from providers.local import LocalModel
+from providers.local import Answered, LocalModel
 
 
-def make_model(path: Path, options: LoadOptions, kept: KeptStateFiles | None = None) -> Loadable:
+def make_model(
+    path: Path,
+    options: LoadOptions,
+    kept: KeptStateFiles | None = None,
+    answered: Answered | None = None,
+) -> Loadable:
     """A model that loads with its first answer, or before when asked to. What it has read is in `kept` afterwards."""
     name = NAME if path == starter_path() else ""
     if kept is None:
-        return LocalModel(Engine(spawn_worker), path, options, name)
+        return LocalModel(Engine(spawn_worker), path, options, name, answered)
 
     async def spawn_with_files() -> ChildProcess:
         files = kept.open(path)
@@ -31,7 +36,7 @@ def make_model(path: Path, options: LoadOptions, kept: KeptStateFiles | None = N
             for descriptor in files:
                 os.close(descriptor)
 
-    return LocalModel(Engine(spawn_with_files, kept.slot_bytes), path, options, name)
+    return LocalModel(Engine(spawn_with_files, kept.slot_bytes), path, options, name, answered)
 
 
 async def inspect_model(path: Path) -> ModelCard:

@@ -175,6 +175,10 @@ def _hub_text(code: str, facts: dict[str, int | str]) -> str:
             return tr("The model hub answered with an error. What was fetched is kept; try again later.")
         case "bad_name":
             return tr("This is not the name of a model: it is written publisher/name.")
+        case "no_space" if "need_bytes" not in facts:
+            return tr(
+                "There is not enough room on the disk. What was fetched is kept; free some space, then go on."
+            )
         case "no_space":
             return tr(
                 "There is not enough room on the disk: {need} are needed and {free} are free. Nothing was changed.",
@@ -192,7 +196,22 @@ def _hub_text(code: str, facts: dict[str, int | str]) -> str:
         case "exists":
             return tr("This model is on the disk already. Nothing was changed.")
         case "busy":
-            return tr("Another Alcove is fetching models right now. Wait for it, then try again.")
+            return tr(
+                "Another Alcove has the list of downloads. Add the model in its window, or close it and try again. "
+                "Nothing was changed."
+            )
+        case "unknown":
+            return tr("This download is not in the list any more. Nothing was changed.")
+        case "incomplete" | "part_missing":
+            return tr("Parts of this model are missing on the model hub, so it is not fetched.")
+        case "not_gguf" | "truncated" | "damaged":
+            return tr("The model hub's file is damaged, or it is no model in the GGUF format.")
+        case "header_too_long":
+            return tr("This file says more of itself than can be read before it is fetched.")
+        case "internal":
+            return tr(
+                "This download stopped because of a mistake in Alcove. What was fetched is kept; try again."
+            )
         case "disk":
             return tr("The disk refused the file. What was fetched is kept; check the disk and try again.")
         case "gone":
@@ -249,6 +268,22 @@ def key_problem_words(problem: str) -> str:
                 "There are letters in it that no key has. Copy it again, without what stands around it."
             )
     return tr("This is too long for a key. Nothing was stored.")
+
+
+def fit_words(verdict: str, gpu_layers: int, layers: int) -> str:
+    """Where a model would run on this machine, as part of a sentence. `verdict`: a `models.estimate.Verdict`."""
+    match verdict:
+        case "gpu":
+            return tr("fits on the graphics card")
+        case "partly_gpu":
+            return tr(
+                "fits, {count} of {all} layers of it on the graphics card", count=gpu_layers, all=layers
+            )
+        case "cpu":
+            return tr("fits into memory")
+        case "slow":
+            return tr("fits, but writes more slowly than people read")
+    return tr("does not fit")
 
 
 def store_fault(fault: StoreFault) -> Sentence:

@@ -18,6 +18,7 @@ from desktop.settings import Settings
 from desktop.store.faults import StoreFault, StoreFaultKind
 from desktop.store.records import Status
 from desktop.store.store import Store
+from desktop.this_machine import ThisMachine
 from desktop.words import model_fault, store_fault
 from models.runtime.faults import Fault
 from models.runtime.values import Turn
@@ -105,7 +106,11 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
         max_tokens=chosen.max_tokens or settings.get("sampling.max_tokens"),
         text=question,
     )
-    model = make_model(path.expanduser().absolute(), settings.load_options())
+    model = make_model(
+        path.expanduser().absolute(),
+        settings.load_options(),
+        answered=ThisMachine(paths.machine).answered,
+    )
     printer = _Printer(chosen.json)
     try:
         if chosen.save:

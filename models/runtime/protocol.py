@@ -13,7 +13,7 @@ from models.codec import Codec, encode
 from models.codec import ProtocolError as ProtocolError
 from models.runtime.faults import Fault, StopReason
 from models.runtime.link import Record
-from models.runtime.values import LoadOptions, ModelCard, Placement, Sampling, Turn
+from models.runtime.values import Gpu, LoadOptions, ModelCard, Placement, Sampling, Turn
 
 __all__ = ["ProtocolError", "decode_command", "decode_report", "encode"]
 
@@ -51,6 +51,11 @@ class Park:
 
 
 @dataclass(frozen=True, slots=True)
+class LookForGpus:
+    """Answer `Gpus`: those that are there now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Stop the load or the answer under way. Acted on by the reader thread, within milliseconds."""
 
@@ -70,6 +75,11 @@ class Ready:
 @dataclass(frozen=True, slots=True)
 class Inspected:
     card: ModelCard
+
+
+@dataclass(frozen=True, slots=True)
+class Gpus:
+    found: tuple[Gpu, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +154,19 @@ class Failed:
     facts: dict[str, int | str] = field(default_factory=dict)
 
 
-Command = Inspect | Load | Generate | Park | Cancel
+Command = Inspect | Load | Generate | Park | LookForGpus | Cancel
 Report = (
-    Ready | Inspected | Stage | LoadProgress | Loaded | PromptProgress | Piece | Completed | Parked | Failed
+    Ready
+    | Inspected
+    | Gpus
+    | Stage
+    | LoadProgress
+    | Loaded
+    | PromptProgress
+    | Piece
+    | Completed
+    | Parked
+    | Failed
 )
 
 

@@ -45,6 +45,15 @@ class LoadOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Gpu:
+    """A graphics card that llama.cpp can compute on. Bytes; the name is the driver's."""
+
+    name: str
+    free_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One message of the conversation as the template sees it. `role`: system, user or assistant."""
 
@@ -66,6 +75,7 @@ class ModelCard:
     licence: str
     has_template: bool
     template_sha256: str
+    read_bytes: int = 0  # of weights, for each token; 0 when unknown
 
 
 @dataclass(frozen=True, slots=True)
