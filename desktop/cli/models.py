@@ -51,7 +51,7 @@ async def models(chosen: argparse.Namespace, paths: Paths, settings: Settings) -
             case "import":
                 return await _import(chosen, library)
             case "info" | "verify" | "remove":
-                return await _one(chosen, library, paths)
+                return await _one(chosen, library, settings, paths)
             case _:
                 return await _list(chosen, library, settings)
     except Offline:
@@ -77,7 +77,7 @@ async def _list(chosen: argparse.Namespace, library: Library, settings: Settings
         if Path(opened).exists():
             await library.import_file(Path(opened))
     found: dict[str, LibraryEntry] = {}
-    async with aclosing(library.scan()) as reports:
+    async with aclosing(library.scan(_folders(settings))) as reports:
         async for report in reports:
             if isinstance(report, LibraryEntry):
                 found[report.path] = report
@@ -87,6 +87,11 @@ async def _list(chosen: argparse.Namespace, library: Library, settings: Settings
     for entry in found.values():
         print(printable(_line(entry)))
     return 0
+
+
+def _folders(settings: Settings) -> list[Path]:
+    """What the person has added to the places that are looked into."""
+    return [Path(folder) for folder in settings.get("model.folders")]
 
 
 def _record(entry: LibraryEntry) -> dict[str, object]:
@@ -116,10 +121,10 @@ def _problem(entry: LibraryEntry) -> str:
     return model_fault(entry.problem, entry.detail, entry.facts, entry.path).text
 
 
-async def _one(chosen: argparse.Namespace, library: Library, paths: Paths) -> int:
+async def _one(chosen: argparse.Namespace, library: Library, settings: Settings, paths: Paths) -> int:
     if chosen.action == "info" and chosen.hub:
         return await show_on_hub(chosen, paths)
-    async with aclosing(library.scan()) as reports:
+    async with aclosing(library.scan(_folders(settings))) as reports:
         async for _ in reports:
             pass
     found = await library.matches(chosen.name)
