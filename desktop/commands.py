@@ -60,6 +60,36 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--system", metavar="TEXT", help=tr("instructions for the model"))
     ask.add_argument("--max-tokens", type=_positive, metavar="N", help=tr("the longest answer, in tokens"))
     ask.add_argument("--seed", type=_natural, metavar="N", help=tr("repeatable choice of words"))
+    ask.add_argument(
+        "--adapter",
+        type=_adapter,
+        action="append",
+        default=[],
+        metavar="FILE[=STRENGTH]",
+        help=tr("a LoRA adapter for the model; 1 is its full strength; may be given again"),
+    )
+    ask.add_argument(
+        "--guess-ahead",
+        choices=("off", "lookup"),
+        help=tr("guess words from the text so far; the answer stays the same"),
+    )
+    ask.add_argument(
+        "--draft",
+        type=Path,
+        metavar="FILE",
+        help=tr("guess ahead with this smaller model of the same family"),
+    )
+    shape = ask.add_mutually_exclusive_group()
+    shape.add_argument("--json-answer", action="store_true", help=tr("the answer must be JSON"))
+    shape.add_argument(
+        "--json-schema",
+        type=Path,
+        metavar="FILE",
+        help=tr("the answer must be JSON that fits this JSON schema"),
+    )
+    shape.add_argument(
+        "--grammar", type=Path, metavar="FILE", help=tr("the answer must keep to this grammar (GBNF)")
+    )
     ask.add_argument("--save", action="store_true", help=tr("keep question and answer as a conversation"))
     _json_option(ask)
     _json_option(commands.add_parser("conversations", help=tr("list the conversations")))
@@ -151,6 +181,24 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise ValueError  # argparse words it
+    return number
+
+
+def _adapter(text: str) -> tuple[Path, float]:
+    """A file and, after the last "=", a strength; a file's own name may have one too."""
+    name, found, strength = text.rpartition("=")
+    try:
+        return (Path(name), _strength(strength)) if found and name else (Path(text), 1.0)
+    except ValueError:
+        if Path(text).exists():
+            return Path(text), 1.0
+        raise
+
+
+def _strength(text: str) -> float:
+    number = float(text)
+    if not -10 <= number <= 10:  # false for what is no number, too
+        raise ValueError
     return number
 
 

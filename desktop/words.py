@@ -123,6 +123,87 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
             )
         case Fault.GENERATION_FAILED:
             return tr("The model could not go on with this answer. Your conversation is safe. Try again.")
+        case Fault.GRAMMAR_BROKEN:
+            return _grammar_text(facts)
+        case (
+            Fault.ADAPTER_MISSING
+            | Fault.NOT_AN_ADAPTER
+            | Fault.ADAPTER_FOR_ANOTHER_MODEL
+            | Fault.ADAPTER_DAMAGED
+        ):
+            return _adapter_text(fault, str(facts.get("adapter", "")), name)
+        case Fault.DRAFT_UNUSABLE:
+            return tr(
+                "The draft model {draft} can't be read or is damaged. Go on without it, or choose another.",
+                draft=facts.get("draft", "?"),
+            )
+        case Fault.DRAFT_OF_ANOTHER_VOCABULARY:
+            return tr(
+                "The draft model {draft} has other words than {name}, so it can't guess for it. "
+                "Choose a smaller model of the same family.",
+                draft=facts.get("draft", "?"),
+                name=name,
+            )
+        case Fault.SCHEMA_BROKEN:
+            return tr("This is not a JSON schema that can be read, so the model was not asked.")
+        case Fault.SCHEMA_UNSUPPORTED:
+            return tr(
+                "This JSON schema uses “{what}”, which Alcove can't hold an answer to. The model was not asked. "
+                "Take that out of the schema, or write it another way.",
+                what=facts.get("what", "?"),
+            )
+
+
+def _adapter_text(fault: Fault, adapter: str, name: str) -> str:
+    if fault is Fault.ADAPTER_MISSING:
+        return tr(
+            "The adapter {adapter} can't be read any more. Was it moved, or its disk unplugged? "
+            "Go on without it, or choose another.",
+            adapter=adapter,
+        )
+    if fault is Fault.NOT_AN_ADAPTER:
+        return tr(
+            "The file {adapter} is not a LoRA adapter that Alcove can use. Go on without it.", adapter=adapter
+        )
+    if fault is Fault.ADAPTER_FOR_ANOTHER_MODEL:
+        return tr(
+            "The adapter {adapter} was made for another model than {name}. Go on without it, or choose its model.",
+            adapter=adapter,
+            name=name,
+        )
+    if adapter:
+        return tr(
+            "The adapter {adapter} is damaged. Copy or download it again, or go on without it.",
+            adapter=adapter,
+        )
+    return tr("An adapter is damaged and made the model stop. Go on without it; your conversation is safe.")
+
+
+def _grammar_text(facts: dict[str, int | str]) -> str:
+    rule, line = facts.get("rule", "?"), facts.get("line", "?")
+    match facts.get("what"):
+        case "root":
+            return tr(
+                "The grammar has no rule called “root”, where an answer begins. The model was not asked."
+            )
+        case "undefined":
+            return tr(
+                "The grammar uses “{rule}” but has no rule of that name. The model was not asked.", rule=rule
+            )
+        case "recursion":
+            return tr(
+                "In the grammar the rule “{rule}” begins with itself, so it would never come to an end. "
+                "The model was not asked.",
+                rule=rule,
+            )
+        case "empty":
+            return tr(
+                "In the grammar the rule “{rule}” repeats something that may be empty. The model was not asked.",
+                rule=rule,
+            )
+        case "large":
+            return tr("The grammar is too large or nested too deeply. The model was not asked.")
+    return tr("The grammar can't be read: look at its line {line}. The model was not asked.", line=line)
 
 
 def _memory_text(facts: dict[str, int | str], name: str) -> str:

@@ -52,7 +52,8 @@ class Session:
         saving = asyncio.create_task(self._save_while_streaming(reply, emit))
         try:
             path = await self._store.path_to(started.question.id)
-            request = ChatRequest(turns_for(path, ask.system_prompt), ask.sampling, ask.max_tokens)
+            turns = turns_for(path, ask.system_prompt)
+            request = ChatRequest(turns, ask.sampling, ask.max_tokens, ask.constraint, ask.adapters)
             async with aclosing(provider.stream(request)) as events:
                 async for event in events:
                     reply.take(event)

@@ -21,7 +21,7 @@ from desktop.store.store import Store
 from desktop.this_machine import ThisMachine
 from desktop.words import model_fault, store_fault
 from models.runtime.faults import Fault
-from models.runtime.values import Turn
+from models.runtime.values import Adapter, Constraint, ConstraintKind, LoadOptions, Speculation, Turn
 from providers.base import ChatRequest, Provider
 from providers.errors import ProviderError
 from providers.events import Finished, LoadProgress, ReasoningDelta, TextDelta, Usage
@@ -99,16 +99,24 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
     path = chosen.model or current_model(settings)
     if path is None:
         return failed(tr("The starter model is missing. Name a model file with --model."))
+    try:
+        constraint = _constraint(chosen)
+    except (OSError, UnicodeDecodeError):
+        return failed(tr("The file {name} can't be read as text.", name=chosen.json_schema or chosen.grammar))
     sampling = settings.sampling()
     asked = Ask(
         system_prompt=settings.get("chat.system_prompt") if chosen.system is None else chosen.system,
         sampling=sampling if chosen.seed is None else replace(sampling, seed=chosen.seed),
         max_tokens=chosen.max_tokens or settings.get("sampling.max_tokens"),
         text=question,
+        constraint=constraint,
+        adapters=tuple(
+            Adapter(str(path.expanduser().absolute()), strength) for path, strength in chosen.adapter
+        ),
     )
     model = make_model(
         path.expanduser().absolute(),
-        settings.load_options(),
+        _load_options(chosen, settings),
         answered=ThisMachine(paths.machine).answered,
     )
     printer = _Printer(chosen.json)
@@ -127,12 +135,34 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
     return 0
 
 
+def _load_options(chosen: argparse.Namespace, settings: Settings) -> LoadOptions:
+    options = settings.load_options()
+    if chosen.draft is not None:
+        draft = str(chosen.draft.expanduser().absolute())
+        return replace(options, speculation=Speculation.DRAFT, draft=draft)
+    if chosen.guess_ahead is not None:
+        return replace(options, speculation=Speculation(chosen.guess_ahead))
+    return options
+
+
+def _constraint(chosen: argparse.Namespace) -> Constraint | None:
+    """What the answer must keep to. Raises OSError or UnicodeDecodeError for a file that can't be read."""
+    if chosen.json_answer:
+        return Constraint(ConstraintKind.JSON)
+    if chosen.json_schema is not None:
+        return Constraint(ConstraintKind.SCHEMA, chosen.json_schema.read_text("utf-8-sig"))
+    if chosen.grammar is not None:
+        return Constraint(ConstraintKind.GRAMMAR, chosen.grammar.read_text("utf-8-sig"))
+    return None
+
+
 async def _answer(ask: Ask, model: Provider, printer: _Printer) -> None:
     """Nothing is stored: a question in a pipe is not a conversation."""
     turns = [Turn("user", ask.text)]
     if ask.system_prompt.strip():
         turns.insert(0, Turn("system", ask.system_prompt.strip()))
-    async with aclosing(model.stream(ChatRequest(tuple(turns), ask.sampling, ask.max_tokens))) as events:
+    request = ChatRequest(tuple(turns), ask.sampling, ask.max_tokens, ask.constraint, ask.adapters)
+    async with aclosing(model.stream(request)) as events:
         async for event in events:
             printer.take(event)
 

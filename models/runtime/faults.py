@@ -35,6 +35,15 @@ class Fault(StrEnum):
     LOAD_CANCELLED = "load_cancelled"
     WORKER_STOPPED = "worker_stopped"
     GENERATION_FAILED = "generation_failed"
+    GRAMMAR_BROKEN = "grammar_broken"
+    SCHEMA_BROKEN = "schema_broken"
+    SCHEMA_UNSUPPORTED = "schema_unsupported"
+    ADAPTER_MISSING = "adapter_missing"
+    NOT_AN_ADAPTER = "not_an_adapter"
+    ADAPTER_FOR_ANOTHER_MODEL = "adapter_for_another_model"
+    ADAPTER_DAMAGED = "adapter_damaged"
+    DRAFT_UNUSABLE = "draft_unusable"
+    DRAFT_OF_ANOTHER_VOCABULARY = "draft_of_another_vocabulary"
 
 
 class RuntimeFault(Exception):

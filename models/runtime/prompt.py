@@ -10,11 +10,12 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from models.runtime.formats import Format, with_tools
 from models.runtime.template import ChatTemplate
-from models.runtime.values import Turn
+from models.runtime.values import Effort, Tool, Turn
 
 # Unicode sets U+FDD0..U+FDEF aside for use inside a program; they are no characters and never part of a text.
 _FOREIGN = re.compile("[\ufdd0-\ufdef]")
@@ -103,11 +104,22 @@ class PromptBuilder:
         self._prefixed = _prefixes_space(tokenizer)
         self.count = functools.lru_cache(_COUNTED_TEXTS)(self._count)
 
-    def build(self, turns: Sequence[Turn]) -> Prompt:
+    @property
+    def efforts(self) -> tuple[Effort, ...]:
+        """How much thinking may be asked for, as far as the template knows the difference."""
+        return self._template.efforts
+
+    def format_for(self, form: Format, tools: Sequence[Tool]) -> Format:
+        """How an answer is read for which these tools are offered."""
+        return with_tools(form, self._template.source, tools, not self._template.tool_form.native)
+
+    def build(
+        self, turns: Sequence[Turn], tools: Sequence[Tool] = (), effort: Effort = Effort.AUTOMATIC
+    ) -> Prompt:
         """Render and tokenize. Raises `RuntimeFault` TEMPLATE_BROKEN."""
-        hidden = [Turn(turn.role, self._guard.hide(turn.text)) for turn in turns]
+        hidden = [self._hidden(turn) for turn in turns]
         self._enter_stage("template")
-        text = self._template.render(hidden)
+        text = self._template.render(hidden, [self._hidden_tool(tool) for tool in tools], effort)
         self._enter_stage("prompt")
         for known in (*self.newest, *self._kept):
             if text.startswith(known.text):
@@ -116,6 +128,19 @@ class PromptBuilder:
         if self._bos is not None and tokens[:1] != [self._bos]:
             tokens.insert(0, self._bos)
         return Prompt(text, tokens)
+
+    def _hidden(self, turn: Turn) -> Turn:
+        hide = self._guard.hide
+        hidden = replace(turn, text=hide(turn.text))
+        if not turn.calls:
+            return hidden
+        calls = [replace(call, name=hide(call.name), arguments=hide(call.arguments)) for call in turn.calls]
+        return replace(hidden, calls=tuple(calls), reasoning=hide(turn.reasoning))
+
+    def _hidden_tool(self, tool: Tool) -> Tool:
+        """What describes a tool comes from elsewhere, too."""
+        hide = self._guard.hide
+        return Tool(hide(tool.name), hide(tool.description), hide(tool.parameters))
 
     def remember(self, prompt: Prompt, answer: str | None, tokens: list[int]) -> None:
         """After an answer: `tokens` is what lies in the KV cache for the prompt and then `answer`.
