@@ -57,6 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument(
         "--model", type=Path, metavar="FILE", help=tr("a model file (.gguf) instead of the chosen one")
     )
+    ask.add_argument(
+        "--image",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help=tr("an image to show the model; may be given several times"),
+    )
     ask.add_argument("--system", metavar="TEXT", help=tr("instructions for the model"))
     ask.add_argument("--max-tokens", type=_positive, metavar="N", help=tr("the longest answer, in tokens"))
     ask.add_argument("--seed", type=_natural, metavar="N", help=tr("repeatable choice of words"))

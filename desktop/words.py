@@ -152,6 +152,8 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
                 "Take that out of the schema, or write it another way.",
                 what=facts.get("what", "?"),
             )
+        case _:
+            return _image_text(fault, facts, name)
 
 
 def _adapter_text(fault: Fault, adapter: str, name: str) -> str:
@@ -204,6 +206,66 @@ def _grammar_text(facts: dict[str, int | str]) -> str:
         case "large":
             return tr("The grammar is too large or nested too deeply. The model was not asked.")
     return tr("The grammar can't be read: look at its line {line}. The model was not asked.", line=line)
+
+
+def _image_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
+    projector = facts.get("projector", tr("the file that lets it see"))
+    match fault:
+        case Fault.CANNOT_SEE:
+            return tr(
+                "{name} can't see images. Choose a model that can, or ask without the image.", name=name
+            )
+        case Fault.SIGHT_NOT_BUILT:
+            return tr(
+                "This installation of Alcove was built without the part that reads images. Set it up again to add it. "
+                "Everything else works as before."
+            )
+        case Fault.PROJECTOR_MISSING:
+            return tr(
+                "{name} sees with the help of a second file, {projector}, which can't be read any more. Copy or "
+                "download it again; without images the model works as before.",
+                name=name,
+                projector=projector,
+            )
+        case Fault.PROJECTOR_DAMAGED:
+            return tr(
+                "{name} sees with the help of a second file, {projector}, which is damaged or of a kind that this "
+                "version of Alcove doesn't know. Copy or download it again; without images the model works as before.",
+                name=name,
+                projector=projector,
+            )
+        case Fault.PROJECTOR_OF_ANOTHER:
+            return tr(
+                "{name} can't see with {projector}: it belongs to another model. Download the one that was "
+                "published with {name}; without images the model works as before.",
+                name=name,
+                projector=projector,
+            )
+        case Fault.IMAGE_UNREADABLE:
+            return tr("An image can't be read: it is damaged, or incomplete. Remove it, or add it again.")
+        case Fault.IMAGE_TOO_LARGE:
+            return tr(
+                "An image is too large ({width} × {height} pixels). Make it smaller and add it again.",
+                width=facts.get("width", "?"),
+                height=facts.get("height", "?"),
+            )
+        case Fault.TOO_MANY_IMAGES:
+            return tr(
+                "A message can have {most} images at most. Send these first.", most=facts.get("most", "?")
+            )
+        case Fault.IMAGE_FORMAT:
+            return tr(
+                "This is no image that can be added. Pictures in the formats PNG, JPEG, WebP, GIF and BMP can be."
+            )
+        case Fault.IMAGE_FILE_TOO_LARGE:
+            return tr("This image file is larger than 32 MB. Make it smaller and add it again.")
+        case Fault.IMAGE_FILE_UNREADABLE:
+            return tr(
+                "The file {image} can't be read: it is not there, or this account has no permission.",
+                image=facts.get("image", "?"),
+            )
+        case _:
+            return tr("Something went wrong. Your conversation is safe. Try again.")
 
 
 def _memory_text(facts: dict[str, int | str], name: str) -> str:

@@ -64,7 +64,7 @@ class GuidedSampler(Sampler):
 
         `pieces`: the bytes of each token, none for one that is not shown, None for one that ends the answer.
         """
-        super().__init__(context._pointer, vocabulary, sampling, seed)
+        super().__init__(context.pointer, vocabulary, sampling, seed)
         try:
             self._grammar = Grammar(vocabulary, grammar)
         except RuntimeFault:

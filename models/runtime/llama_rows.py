@@ -29,5 +29,6 @@ class Rows:
             batch.token[place] = token
             batch.pos[place] = start + place
         batch.n_tokens = len(tokens)
-        status: int = C.llama_decode(self._context._pointer, batch)
+        status: int = C.llama_decode(self._context.pointer, batch)
+        self._context.continue_at(start + len(tokens))
         return status

@@ -30,6 +30,8 @@ from models.runtime.generation import Generator
 from models.runtime.placement import layers_to_try, reason_for
 from models.runtime.prompt import Guard, PromptBuilder
 from models.runtime.protocol import Load, Loaded, LoadProgress, Report, Stage
+from models.runtime.sight import Sight
+from models.runtime.sight_loading import projector_bytes, projector_key, sight_opener
 from models.runtime.speculation import ROWS, Drafter
 from models.runtime.states import KeptStates
 from models.runtime.template import ChatTemplate
@@ -70,10 +72,14 @@ class Loader:
             raise fault
         machine = read_machine()
         free = usable_memory(machine) + sum(gpu.free_bytes for gpu in self._gpus)
+        free -= projector_bytes(command.options.projector)
         fit = choose_fit(header, command.options, free)
         threads = choose_threads(machine, command.options.threads)
         model, context, on_gpu = self._place(command.path, header, command.options, fit, threads)
         drafter = make_drafter(model, context, command.options, on_gpu, threads, self._interrupt, self._send)
+        sight = Sight(
+            sight_opener(command.options.projector, model, context, self._log, on_gpu > 0, threads.prompt)
+        )
         generator, efforts = self._generator(
             model,
             context,
@@ -82,6 +88,7 @@ class Loader:
             header,
             command.template,
             drafter,
+            sight,
         )
         placement = Placement(
             device=self._gpus[0].description if on_gpu else "CPU",
@@ -173,6 +180,7 @@ class Loader:
         header: Header,
         replacement: str,
         drafter: Drafter | None,
+        sight: Sight,
     ) -> tuple[Generator, tuple[Effort, ...]]:
         vocabulary = model.vocabulary
         if not model.writes_one_token_after_another:
@@ -191,7 +199,7 @@ class Loader:
         )  # what a damaged vocabulary does, it does now, not in the middle of a chat
         control, added = vocabulary.control_and_added()
         guard = Guard([*control, *(text for text in added if _is_a_marker(text, template.source))])
-        builder = PromptBuilder(template, vocabulary, guard, bos, lambda name: self._send(Stage(name)))
+        builder = PromptBuilder(template, vocabulary, guard, bos, lambda name: self._send(Stage(name)), sight)
         form = format_of(template.source, _stop_text(end.strip(), vocabulary))
         form = replace(form, ends=end_tokens(form, end.strip(), template.source, vocabulary, header))
         generator = Generator(
@@ -203,17 +211,11 @@ class Loader:
 def _states(command: Load, adapters: Sequence[Stamp]) -> KeptStates:
     """The kept states of exactly this file, template, cache, llama.cpp and adapters: others would be nonsense."""
     status = os.stat(command.path)
-    kind: tuple[object, ...] = (
-        command.path,
-        status.st_size,
-        status.st_mtime_ns,
-        command.options.cache_type,
-        llama.version(),
-    )
+    kind: tuple[object, ...] = (command.path, status.st_size, status.st_mtime_ns, command.options.cache_type)
+    kind = (*kind, llama.version(), *projector_key(command.options.projector))
     if command.template:
         kind = (*kind, hashlib.sha256(command.template.encode("utf-8", "surrogatepass")).hexdigest())
-    if adapters:
-        kind += tuple(adapters)
+    kind = (*kind, *adapters)
     key = hashlib.sha256(repr(kind).encode("utf-8", "surrogatepass")).hexdigest()
     return KeptStates(command.state_files, key, command.state_bytes)
 

@@ -9,6 +9,7 @@ choosing and comparing has the same distribution as their rejection.)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Protocol
 
 from models.runtime.llama import Context, Decoded, Model
@@ -51,7 +52,7 @@ class PromptLookup:
         for size in range(_LONGEST_MATCH, _SHORTEST_MATCH - 1, -1):
             found = self._places.get(tuple(tokens[-size:]))
             if found is not None:
-                return list(tokens[found : found + most])
+                return list(takewhile(_is_word, tokens[found : found + most]))
         return []
 
     def _learn(self, tokens: Sequence[int]) -> None:
@@ -72,12 +73,16 @@ class DraftModel:
         self._context = context
         self._size = vocabulary_size
         self._tokens: list[int] = []
+        self._all_words = True
         self._sampler = context.new_sampler(Sampling(temperature=0.0), 0)
 
     def begin(self, tokens: Sequence[int]) -> None:
-        self._keep(shared_length(self._tokens, tokens))
+        self._all_words = all(map(_is_word, tokens))  # it has no eyes, so with images it does not guess
+        self._keep(shared_length(self._tokens, tokens) if self._all_words else 0)
 
     def guess(self, tokens: Sequence[int], most: int) -> list[int]:
+        if not self._all_words:
+            return []
         # What differs from the last call is at the end: guesses that were wrong.
         shared = min(len(self._tokens), len(tokens) - 1)
         while shared and self._tokens[shared - 1] != tokens[shared - 1]:
@@ -111,6 +116,11 @@ class DraftModel:
                 self._context.clear()
                 count = 0
             del self._tokens[count:]
+
+
+def _is_word(token: int) -> bool:
+    """A token of the vocabulary, and no part of an image."""
+    return token >= 0
 
 
 class Pace:

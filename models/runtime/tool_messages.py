@@ -34,7 +34,7 @@ PROBE_TOOL = Tool(
 )
 PROBE_TURNS = (
     Turn("user", "Probe two."),
-    Turn("assistant", "", (CalledTool("abcdefghi", "probe_tool", '{"probe": "Probe five"}'),)),
+    Turn("assistant", "", calls=(CalledTool("abcdefghi", "probe_tool", '{"probe": "Probe five"}'),)),
     Turn("tool", "Probe six", call_id="abcdefghi"),
 )
 PROBE_TEXTS = ("probe_tool", "Probe five", "Probe six")
