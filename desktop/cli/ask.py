@@ -12,7 +12,7 @@ from desktop.chat.turns import Ask, Ended, NotStored, SessionEvent
 from desktop.cli.terminal import failed, print_json, safe
 from desktop.i18n import tr
 from desktop.known_models import current_model
-from desktop.local_models import make_model
+from desktop.local_models import make_model, make_templates
 from desktop.paths import Paths
 from desktop.settings import Settings
 from desktop.store.faults import StoreFault, StoreFaultKind
@@ -113,7 +113,9 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
             Adapter(str(path.expanduser().absolute()), strength) for path, strength in chosen.adapter
         ),
     )
-    model = make_model(path.expanduser().absolute(), settings.load_options())
+    model = make_model(
+        path.expanduser().absolute(), settings.load_options(), templates=make_templates(paths.templates)
+    )
     printer = _Printer(chosen.json)
     try:
         if chosen.save:

@@ -3,6 +3,7 @@
 alcove models [list]                 what can answer here
 alcove models info NAME              all that is known of one on this disk
 alcove models verify NAME            compute its SHA-256
+alcove models template NAME          how to talk with it: see, compare, replace (desktop/cli/templates.py)
 alcove models import FILE            use a file from where it lies
 alcove models remove NAME            only what Alcove downloaded; into the trash
 alcove models search TEXT            on the hub; the network switch must allow downloads
@@ -17,6 +18,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
+from desktop.cli.templates import template
 from desktop.cli.terminal import failed, print_json, printable
 from desktop.hub import HubFailed, Offline, connect, look, pull, search, usual_choice
 from desktop.i18n import tr
@@ -44,8 +46,8 @@ async def models(chosen: argparse.Namespace, paths: Paths, settings: Settings) -
                 return await _pull(chosen, library)
             case "import":
                 return await _import(chosen, library)
-            case "info" | "verify" | "remove":
-                return await _one(chosen, library)
+            case "info" | "verify" | "remove" | "template":
+                return await _one(chosen, library, paths)
             case _:
                 return await _list(chosen, library, settings)
     except Offline:
@@ -110,7 +112,7 @@ def _problem(entry: LibraryEntry) -> str:
     return model_fault(entry.problem, entry.detail, entry.facts, entry.path).text
 
 
-async def _one(chosen: argparse.Namespace, library: Library) -> int:
+async def _one(chosen: argparse.Namespace, library: Library, paths: Paths) -> int:
     async with aclosing(library.scan()) as reports:
         async for _ in reports:
             pass
@@ -127,6 +129,8 @@ async def _one(chosen: argparse.Namespace, library: Library) -> int:
             return await _verify(chosen, library, found[0])
         case "remove":
             return await _remove(library, found[0])
+        case "template":
+            return await template(chosen, paths, library, found[0])
     if chosen.json:
         print_json(_record(found[0]))
         return 0

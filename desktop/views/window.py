@@ -144,6 +144,7 @@ class MainWindow(QMainWindow):
             "composer": page.composer.edit.setFocus,
             "model": self._choose_model,
             "open_model": self._open_model_file,
+            "template": self._show_template,
             "copy_answer": page.copy_last_answer,
             "copy_conversation": page.copy_conversation,
             "undo_delete": self._conversations.undo_delete,
@@ -210,6 +211,13 @@ class MainWindow(QMainWindow):
         path = ask_for_model_file(self)
         if path:
             self._models.open_file(path)
+
+    def _show_template(self) -> None:
+        from desktop.views.template_dialog import template_dialog
+
+        path = self._models.current_path
+        if path is not None:
+            self._open(template_dialog(self.theme, self, self._models, str(path)))
 
     def _show_settings(self) -> None:
         from desktop.views.settings_dialog import SettingsDialog

@@ -163,7 +163,7 @@ def test_results_go_back_and_the_model_goes_on(runner: asyncio.Runner, engine: E
     turns = [
         Turn("system", "Be brief."),
         *ASKED,
-        Turn("assistant", "", (CalledTool("abc", "weather", '{"town": "Rome"}'),)),
+        Turn("assistant", "", calls=(CalledTool("abc", "weather", '{"town": "Rome"}'),)),
         Turn("tool", "Sunny, 24 degrees.", call_id="abc"),
     ]
     with_tools = runner.run(hear(engine, turns, [WEATHER], max_tokens=4))
@@ -221,7 +221,10 @@ def test_thinking_that_is_switched_off_is_off_in_the_prompt() -> None:
 CALLED = [
     *ASKED,
     Turn(
-        "assistant", "", (CalledTool("call_00001", "weather", '{"town": "Rome"}'),), reasoning="Look it up."
+        "assistant",
+        "",
+        calls=(CalledTool("call_00001", "weather", '{"town": "Rome"}'),),
+        reasoning="Look it up.",
     ),
     Turn("tool", "Sunny.", call_id="call_00001"),
 ]
