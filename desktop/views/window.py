@@ -216,7 +216,7 @@ class MainWindow(QMainWindow):
         from desktop.views.template_dialog import template_dialog
 
         path = self._models.current_path
-        if path is not None:
+        if path is not None and self._models.templates is not None:
             self._open(template_dialog(self.theme, self, self._models, str(path)))
 
     def _show_settings(self) -> None:
