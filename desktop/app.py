@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from desktop.chat.shelf import Shelf
     from desktop.library import Library
     from desktop.store.store import Store
+    from desktop.templates import Templates
     from desktop.viewmodels.downloads import Ready
     from desktop.viewmodels.models_page import ModelsPageViewModel
     from models.runtime.values import ModelCard
@@ -116,6 +117,7 @@ class Parts:
         self.conversations = ConversationsViewModel(self.bridge, self.store)
         self.library = later(partial(_make_library, paths))
         self.models = ModelsViewModel(self.bridge, self.shelf, _inspect, settings, self.library)
+        self.models.templates = self.templates = later(partial(_make_templates, paths))
         self.chat = ChatViewModel(
             self.bridge, self.store, self.session, self.conversations, self.models, settings
         )
@@ -180,7 +182,8 @@ class Parts:
         def freed() -> None:
             self.bridge.deliver(self.models.freed)
 
-        return Shelf(partial(make_model, kept=kept, answered=machine.answered), self._idle_seconds, freed)
+        make = partial(make_model, kept=kept, answered=machine.answered, templates=self.templates)
+        return Shelf(make, self._idle_seconds, freed)
 
     def _idle_seconds(self) -> float | None:
         minutes: int | None = self._settings.get("model.idle_minutes")
@@ -284,6 +287,12 @@ def _make_library(paths: Paths) -> Library:
     from desktop.library import Library
 
     return Library(paths)
+
+
+def _make_templates(paths: Paths) -> Templates:
+    from desktop.local_models import make_templates
+
+    return make_templates(paths.templates)
 
 
 async def _inspect(path: Path) -> ModelCard:

@@ -144,6 +144,16 @@ def _models_options(models: argparse.ArgumentParser) -> None:
         ("remove", tr("put a model that Alcove downloaded into the trash")),
     ):
         add(name, explanation).add_argument("name", metavar="NAME", help=tr("its name, file or repository"))
+    template = add("template", tr("show a model's chat template, compare it, or use another"))
+    template.add_argument("name", metavar="NAME", help=tr("its name, file or repository"))
+    change = template.add_mutually_exclusive_group()
+    change.add_argument(
+        "--use", metavar="FILE", help=tr("a template in a text file, or a form: chatml, llama3, …")
+    )
+    change.add_argument("--reset", action="store_true", help=tr("use the file's own again"))
+    change.add_argument(
+        "--diff", metavar="OTHER", help=tr("compare it with another model's, or a family's known one")
+    )
     info = add("info", tr("all that is known of a model on this disk, or of one on the model hub"))
     info.add_argument("name", metavar="NAME", help=tr("its name, file or repository"))
     info.add_argument(

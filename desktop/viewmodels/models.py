@@ -22,6 +22,8 @@ from providers.errors import ProviderError
 if TYPE_CHECKING:
     from desktop.chat.shelf import Loadable, Shelf
     from desktop.library import Library
+    from desktop.templates import Templates
+    from desktop.viewmodels.template import TemplateViewModel
     from models.library.entry import LibraryEntry
     from models.runtime.values import LoadOptions, ModelCard, Placement
     from providers.events import LoadProgress, ModelReady
@@ -77,6 +79,9 @@ class ModelsViewModel(QObject):
         self._placement: Placement | None = None
         self._loading_job: Job | None = None
         self._starter = starter_path()
+        self.templates: Templates | None = (
+            None  # the chat templates of models; set by what puts the parts together
+        )
         self.loading: float | None = None
         self.sees: bool | None = None  # whether the model in use sees images; None while nobody has looked
         self._reload_later = QTimer(self, singleShot=True, interval=800)
@@ -221,6 +226,19 @@ class ModelsViewModel(QObject):
         if self._settings.get("model.current") == path:
             self.choose(str(self._starter))
         self.changed.emit()
+
+    def template_of(self, path: str) -> TemplateViewModel:
+        """The chat template of a model, for its dialog. When another is chosen, the model in use is loaded anew."""
+        from desktop.viewmodels.template import TemplateViewModel
+
+        assert self.templates is not None
+        name = model_name(Path(path), self._cards.get(path))
+
+        def used() -> None:
+            if Path(path) == self.current_path:
+                self.load()
+
+        return TemplateViewModel(self._bridge, self.templates, path, name, used)
 
     def cancel_loading(self) -> None:
         if self._loading_job is not None:

@@ -162,6 +162,7 @@ class MainWindow(QMainWindow):
             "models": lambda: self.area.show_models("library"),
             "find_models": lambda: self.area.show_models("find"),
             "downloads": lambda: self.area.show_models("downloads"),
+            "template": self._show_template,
             "copy_answer": page.copy_last_answer,
             "copy_conversation": page.copy_conversation,
             "undo_delete": self._conversations.undo_delete,
@@ -253,6 +254,13 @@ class MainWindow(QMainWindow):
         path = ask_for_model_file(self)
         if path:
             self._models.open_file(path)
+
+    def _show_template(self) -> None:
+        from desktop.views.template_dialog import template_dialog
+
+        path = self._models.current_path
+        if path is not None and self._models.templates is not None:
+            self._open(template_dialog(self.theme, self, self._models, str(path)))
 
     def _show_settings(self) -> None:
         from desktop.views.settings_dialog import SettingsDialog

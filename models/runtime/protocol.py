@@ -143,11 +143,14 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class TemplateText:
-    """A template. `problem`: why it does not work, in the words of the template engine; "" when it does."""
+    """A template. `problem`: why it does not work, in the words of the template engine; "" when it does.
+
+    `own_sha256`: of the one in the model's file; "" for none.
+    """
 
     text: str
     sha256: str
-    architecture: str
+    own_sha256: str = ""
     problem: str = ""
     efforts: tuple[Effort, ...] = ()
     takes_tools: bool = False
