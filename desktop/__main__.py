@@ -12,7 +12,7 @@ import sys
 from desktop.processes.again import stand_by
 from desktop.processes.home import home_folder
 from desktop.processes.lockdown import lock_down
-from desktop.processes.roles import Places, Role, from_command_line
+from desktop.processes.roles import Places, Role, folder_of, from_command_line
 from desktop.processes.switch import Position, read_switch
 
 
@@ -31,6 +31,8 @@ def main() -> int:
         stand_by()
     if role is Role.DESKTOP and read_switch(home).position is not Position.OFFLINE:
         return _desktop_with_a_way_out(home)
+    if role is Role.QUANTIZER:
+        return _quantizer(home, folder_of(sys.argv[1:]))
     report = lock_down(role, network)
     if role is Role.WORKER:
         from desktop.processes.channel import StdioChannel
@@ -65,6 +67,16 @@ def _desktop_with_a_way_out(home: str) -> int:
         return run(sys.argv[1:], report)
     finally:
         close_way_out()
+
+
+def _quantizer(home: str, folder: str) -> int:
+    report = lock_down(Role.QUANTIZER, places=Places(home, (folder,)))
+    from desktop.processes.channel import StdioChannel
+
+    channel = StdioChannel()
+    from models.quantization import child
+
+    return child.main(channel, report.summary, report.enforced)
 
 
 def _broker(home: str) -> int:

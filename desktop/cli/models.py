@@ -7,6 +7,7 @@ alcove models import FILE            use a file from where it lies
 alcove models remove NAME            only what Alcove downloaded; into the trash
 alcove models search TEXT            on the hub; the network switch must allow downloads
 alcove models pull REPOSITORY        fetch one quantization and check it
+alcove models quantize NAME TYPE     make a smaller version
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ async def models(chosen: argparse.Namespace, paths: Paths, settings: Settings) -
                 return await _pull(chosen, library)
             case "import":
                 return await _import(chosen, library)
+            case "quantize":
+                from desktop.cli.quantize import run as quantize
+
+                return await quantize(chosen, paths, library)
             case "info" | "verify" | "remove":
                 return await _one(chosen, library)
             case _:

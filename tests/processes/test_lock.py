@@ -26,6 +26,7 @@ LOCKS = [
     "lock_down(Role.WORKER)",
     "lock_down(Role.WORKER, Network.UNIX_ONLY)",
     "lock_down(Role.SCANNER)",
+    "lock_down(Role.QUANTIZER)",
 ]
 WORKERS = LOCKS[1:]
 
