@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import threading
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from desktop.chat.shelf import Shelf
     from desktop.library import Library
     from desktop.store.store import Store
+    from desktop.viewmodels.quantize import QuantizeViewModel
     from models.runtime.values import ModelCard
 
 log = logging.getLogger(__name__)
@@ -129,6 +130,7 @@ class Parts:
             self.window_state,
             self.first_run,
         )
+        self.window.quantizer = self._quantizer
         self.conversations.notice.connect(self.chat.notice)
         self.models.notice.connect(self.chat.notice)
         self.settings.changed.connect(self._setting_changed)
@@ -151,6 +153,18 @@ class Parts:
             self.bridge.deliver(self.models.freed)
 
         return Shelf(partial(make_model, kept=kept), self._idle_seconds, freed)
+
+    @cached_property
+    def _quantizer_model(self) -> QuantizeViewModel:
+        from desktop.viewmodels.quantize import QuantizeViewModel
+
+        model = QuantizeViewModel(self.bridge, self._paths, self.library)
+        model.notice.connect(self.chat.notice)
+        model.made.connect(lambda _: self.models.look_around())
+        return model
+
+    def _quantizer(self) -> QuantizeViewModel:
+        return self._quantizer_model
 
     def _idle_seconds(self) -> float | None:
         minutes: int | None = self._settings.get("model.idle_minutes")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from PySide6.QtWidgets import QDialog
 
+    from desktop.viewmodels.quantize import QuantizeViewModel
     from desktop.views.command_palette import CommandPalette
     from desktop.views.model_picker import ModelPicker
 
@@ -62,6 +63,9 @@ class MainWindow(QMainWindow):
         self._state = window_state
         self._palette_panel: CommandPalette | None = None
         self._model_panel: ModelPicker | None = None
+        self.quantizer: Callable[[], QuantizeViewModel] | None = (
+            None  # what makes smaller versions, if any does
+        )
         self.setWindowTitle("Alcove")
         self.setAcceptDrops(True)
         self.theme = Theme(self)
@@ -144,6 +148,7 @@ class MainWindow(QMainWindow):
             "composer": page.composer.edit.setFocus,
             "model": self._choose_model,
             "open_model": self._open_model_file,
+            "make_smaller": self._make_current_smaller,
             "copy_answer": page.copy_last_answer,
             "copy_conversation": page.copy_conversation,
             "undo_delete": self._conversations.undo_delete,
@@ -210,6 +215,17 @@ class MainWindow(QMainWindow):
         path = ask_for_model_file(self)
         if path:
             self._models.open_file(path)
+
+    def _make_current_smaller(self) -> None:
+        if self._models.current_path is not None:
+            self.make_smaller(str(self._models.current_path))
+
+    def make_smaller(self, path: str) -> None:
+        """Open the dialog in which a smaller version of this model is made."""
+        from desktop.views.quantize_dialog import quantize_dialog
+
+        if self.quantizer is not None:
+            self._open(quantize_dialog(self.theme, self, self.quantizer(), path, self._models.choose))
 
     def _show_settings(self) -> None:
         from desktop.views.settings_dialog import SettingsDialog
