@@ -48,6 +48,13 @@ def main() -> int:
         from models.library import scanner
 
         return scanner.main(channel, report.summary, report.enforced)
+    if role is Role.EMBEDDER:
+        from desktop.processes.channel import StdioChannel
+
+        channel = StdioChannel()
+        from models.embedding import child
+
+        return child.main(channel, report.summary, report.enforced)
     from desktop.commands import run
 
     return run(sys.argv[1:], report)

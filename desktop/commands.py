@@ -111,6 +111,9 @@ def _models_options(models: argparse.ArgumentParser) -> None:
     pull.add_argument(
         "--quantization", metavar="NAME", help=tr("for example Q4_K_M; the usual choice without it")
     )
+    embed = add("embed", tr("turn texts into vectors with an embedding model"))
+    embed.add_argument("name", metavar="NAME", help=tr("its name, file or repository"))
+    embed.add_argument("texts", nargs="*", metavar="TEXT", help=tr("lines of standard input without any"))
     _quantize_options(add("quantize", tr("make a smaller version of a model on this disk")))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from desktop.chat.shelf import Loadable
 from desktop.kept_states import KeptStateFiles
@@ -15,6 +16,9 @@ from models.runtime.values import LoadOptions, ModelCard
 from models.starter import NAME, starter_path
 from providers.errors import ProviderError
 from providers.local import LocalModel
+
+if TYPE_CHECKING:
+    from providers.embedding import EmbeddingModel
 
 
 def make_model(path: Path, options: LoadOptions, kept: KeptStateFiles | None = None) -> Loadable:
@@ -44,3 +48,14 @@ async def inspect_model(path: Path) -> ModelCard:
 
 async def spawn_worker() -> ChildProcess:
     return await spawn(Role.WORKER)
+
+
+def make_embedding_model(path: Path) -> EmbeddingModel:
+    """A model that turns texts into vectors; loads with the first ones."""
+    from providers.embedding import EmbeddingModel
+
+    return EmbeddingModel(spawn_embedder, path)
+
+
+async def spawn_embedder() -> ChildProcess:
+    return await spawn(Role.EMBEDDER)

@@ -78,6 +78,8 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
             )
         case Fault.NOT_A_CHAT_MODEL:
             return tr("{name} is not made for conversations. Choose a chat model.", name=name)
+        case Fault.NOT_AN_EMBEDDING_MODEL:
+            return tr("{name} is not made to turn texts into vectors. Choose an embedding model.", name=name)
         case Fault.NO_TEMPLATE:
             return tr(
                 "{name} doesn't say how to talk with it (it has no chat template), so its answers would be nonsense. "

@@ -8,6 +8,7 @@ alcove models remove NAME            only what Alcove downloaded; into the trash
 alcove models search TEXT            on the hub; the network switch must allow downloads
 alcove models pull REPOSITORY        fetch one quantization and check it
 alcove models quantize NAME TYPE     make a smaller version
+alcove models embed NAME TEXT…       texts as vectors, in JSON
 """
 
 from __future__ import annotations
@@ -49,6 +50,10 @@ async def models(chosen: argparse.Namespace, paths: Paths, settings: Settings) -
                 from desktop.cli.quantize import run as quantize
 
                 return await quantize(chosen, paths, library)
+            case "embed":
+                from desktop.cli.embed import run as embed
+
+                return await embed(chosen, library)
             case "info" | "verify" | "remove":
                 return await _one(chosen, library)
             case _:

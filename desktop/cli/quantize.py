@@ -30,7 +30,7 @@ async def run(chosen: argparse.Namespace, paths: Paths, library: Library) -> int
         return _list(chosen.json)
     if not chosen.name or not chosen.type:
         return failed(tr("Say which model, and as which type; --list shows the types."), 2)
-    source = await _source(library, chosen.name)
+    source = await find_source(library, chosen.name)
     if isinstance(source, int):
         return source
     wish = Wish(source, chosen.type, chosen.output, chosen.again, chosen.keep_output)
@@ -72,7 +72,7 @@ def _list(as_json: bool) -> int:
     return 0
 
 
-async def _source(library: Library, name: str) -> Path | int:
+async def find_source(library: Library, name: str) -> Path | int:
     """The file that is meant: one of this name, or a model of the library; else the exit status, when it was said."""
     given = Path(name).expanduser()
     if given.is_file():

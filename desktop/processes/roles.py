@@ -16,6 +16,7 @@ class Role(StrEnum):
     BROKER = "broker"
     SCANNER = "scanner"
     QUANTIZER = "quantizer"
+    EMBEDDER = "embedder"
 
 
 class Network(StrEnum):
@@ -117,6 +118,16 @@ POLICIES: dict[Role, Policy] = {
         out_of_memory_score=600,  # it can be asked for again; a conversation under way goes on
         niceness=10,
         one_folder=True,
+    ),
+    Role.EMBEDDER: Policy(
+        does="opens a model file from a stranger, turns texts into vectors",
+        network=Network.NONE,
+        weaker=Network.UNIX_ONLY,  # as the worker's
+        may_start_programs=False,
+        may_change_files=False,
+        memory_limited=True,
+        out_of_memory_score=550,
+        niceness=5,
     ),
 }
 

@@ -40,6 +40,9 @@ if "llama_cpp" not in sys.modules:
 from llama_cpp import llama_cpp as C
 from llama_cpp._ctypes_extensions import load_shared_library
 
+library: Any = C
+"""The binding itself, for the files beside this one (`llama_*`) and no other."""
+
 BATCH_TOKENS = 512
 """Tokens evaluated at once, unless chosen. More were not faster on a CPU, and a GPU can be stopped only in between."""
 

@@ -11,10 +11,10 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-# First: it keeps the package from importing what is not wanted here.
-from models.runtime import llama  # isort: skip
-from llama_cpp import llama_cpp as C
+from models.runtime import llama
+from models.runtime.llama import library as C
 
 _TENSOR = re.compile(r"\[ *(\d+)/ *(\d+)\] ")
 _SIZE = re.compile(r"quant size += +([\d.]+) MiB")
@@ -77,8 +77,8 @@ def quantize(
     _run(log, source, target, parameters, read)
 
 
-def _parameters(file_type: int, threads: int) -> C.llama_model_quantize_params:
-    parameters: C.llama_model_quantize_params = C.llama_model_quantize_default_params()
+def _parameters(file_type: int, threads: int) -> Any:
+    parameters = C.llama_model_quantize_default_params()
     parameters.ftype = file_type
     parameters.nthread = threads
     parameters.max_buf_size = _MOST_MEMORY
@@ -89,7 +89,7 @@ def _run(
     log: llama.Log,
     source: str,
     target: str,
-    parameters: C.llama_model_quantize_params,
+    parameters: Any,
     read: Callable[[str], None],
 ) -> None:
     log.lines.clear()
