@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from desktop.templates import Templates
     from desktop.viewmodels.downloads import Ready
     from desktop.viewmodels.models_page import ModelsPageViewModel
+    from desktop.viewmodels.quantize import QuantizeViewModel
     from models.runtime.values import ModelCard
 
 log = logging.getLogger(__name__)
@@ -138,6 +139,7 @@ class Parts:
             self.first_run,
             self.models_page,
         )
+        self.window.quantizer = self._quantizer
         self.conversations.notice.connect(self.chat.notice)
         self.models.notice.connect(self.chat.notice)
         self.settings.changed.connect(self._setting_changed)
@@ -184,6 +186,18 @@ class Parts:
 
         make = partial(make_model, kept=kept, answered=machine.answered, templates=self.templates)
         return Shelf(make, self._idle_seconds, freed)
+
+    @cached_property
+    def _quantizer_model(self) -> QuantizeViewModel:
+        from desktop.viewmodels.quantize import QuantizeViewModel
+
+        model = QuantizeViewModel(self.bridge, self._paths, self.library)
+        model.notice.connect(self.chat.notice)
+        model.made.connect(lambda _: self.models.look_around())
+        return model
+
+    def _quantizer(self) -> QuantizeViewModel:
+        return self._quantizer_model
 
     def _idle_seconds(self) -> float | None:
         minutes: int | None = self._settings.get("model.idle_minutes")

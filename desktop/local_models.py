@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from desktop.chat.shelf import Loadable
 from desktop.kept_states import KeptStateFiles
@@ -17,6 +18,9 @@ from models.runtime.values import LoadOptions, ModelCard
 from models.starter import NAME, starter_path
 from providers.errors import ProviderError
 from providers.local import Answered, LocalModel
+
+if TYPE_CHECKING:
+    from providers.embedding import EmbeddingModel
 
 
 def make_model(
@@ -61,3 +65,14 @@ async def inspect_model(path: Path) -> ModelCard:
 
 async def spawn_worker() -> ChildProcess:
     return await spawn(Role.WORKER)
+
+
+def make_embedding_model(path: Path) -> EmbeddingModel:
+    """A model that turns texts into vectors; loads with the first ones."""
+    from providers.embedding import EmbeddingModel
+
+    return EmbeddingModel(spawn_embedder, path)
+
+
+async def spawn_embedder() -> ChildProcess:
+    return await spawn(Role.EMBEDDER)

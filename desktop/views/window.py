@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QDialog
 
     from desktop.viewmodels.models_page import ModelsPageViewModel
+    from desktop.viewmodels.quantize import QuantizeViewModel
     from desktop.views.command_palette import CommandPalette
     from desktop.views.model_picker import ModelPicker
     from desktop.views.models_page.page import ModelsPage
@@ -69,6 +70,9 @@ class MainWindow(QMainWindow):
         self._models_page = models_page
         self._palette_panel: CommandPalette | None = None
         self._model_panel: ModelPicker | None = None
+        self.quantizer: Callable[[], QuantizeViewModel] | None = (
+            None  # what makes smaller versions, if any does
+        )
         self.setWindowTitle("Alcove")
         self.setAcceptDrops(True)
         self.theme = Theme(self)
@@ -163,6 +167,7 @@ class MainWindow(QMainWindow):
             "find_models": lambda: self.area.show_models("find"),
             "downloads": lambda: self.area.show_models("downloads"),
             "template": self._show_template,
+            "make_smaller": self._make_current_smaller,
             "copy_answer": page.copy_last_answer,
             "copy_conversation": page.copy_conversation,
             "undo_delete": self._conversations.undo_delete,
@@ -261,6 +266,17 @@ class MainWindow(QMainWindow):
         path = self._models.current_path
         if path is not None and self._models.templates is not None:
             self._open(template_dialog(self.theme, self, self._models, str(path)))
+
+    def _make_current_smaller(self) -> None:
+        if self._models.current_path is not None:
+            self.make_smaller(str(self._models.current_path))
+
+    def make_smaller(self, path: str) -> None:
+        """Open the dialog in which a smaller version of this model is made."""
+        from desktop.views.quantize_dialog import quantize_dialog
+
+        if self.quantizer is not None:
+            self._open(quantize_dialog(self.theme, self, self.quantizer(), path, self._models.choose))
 
     def _show_settings(self) -> None:
         from desktop.views.settings_dialog import SettingsDialog
