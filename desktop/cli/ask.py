@@ -15,7 +15,7 @@ from desktop.cli.terminal import failed, print_json, safe
 from desktop.i18n import tr
 from desktop.known_models import current_model
 from desktop.library import Library
-from desktop.local_models import make_model
+from desktop.local_models import make_model, make_templates
 from desktop.paths import Paths
 from desktop.pictures import Pictures
 from desktop.settings import Settings
@@ -23,6 +23,7 @@ from desktop.sight import projector_for
 from desktop.store.faults import StoreFault, StoreFaultKind
 from desktop.store.records import NewAttachment, Status
 from desktop.store.store import Store
+from desktop.this_machine import ThisMachine
 from desktop.words import model_fault, store_fault
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.values import (
@@ -127,8 +128,12 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
         ),
     )
     path = path.expanduser().absolute()
-    projector = await projector_for(path, Library(paths))
-    model = make_model(path, replace(_load_options(chosen, settings), projector=projector))
+    model = make_model(
+        path,
+        replace(_load_options(chosen, settings), projector=await projector_for(path, Library(paths))),
+        answered=ThisMachine(paths.machine).answered,
+        templates=make_templates(paths.templates),
+    )
     printer = _Printer(chosen.json)
     try:
         asked = replace(asked, attached=await _images(chosen.image or ()))

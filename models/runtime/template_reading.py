@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from models.gguf import read_header
+from models.gguf import card, read_header
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.protocol import ReadTemplate, Report, Stage, TemplateText
 from models.runtime.template import ChatTemplate
@@ -16,24 +17,32 @@ LONGEST_TEMPLATE = 1 << 20
 
 
 def read_template(command: ReadTemplate, send: Callable[[Report], None]) -> TemplateText:
-    """What `ReadTemplate` asks for. Raises `RuntimeFault` NO_TEMPLATE, TEMPLATE_BROKEN, those of `read_header`."""
+    """What `ReadTemplate` asks for.
+
+    Raises `RuntimeFault` NO_TEMPLATE (facts: architecture, name), TEMPLATE_BROKEN, those of `read_header`.
+    """
     header = read_header(command.path)
     replacement = command.text or (_read_file(command.file) if command.file else "")
-    text = replacement or header.text("tokenizer.chat_template")
-    architecture = header.architecture[:60]
+    own = header.text("tokenizer.chat_template")
+    text = replacement or own
     if not text.strip():
-        raise RuntimeFault(Fault.NO_TEMPLATE, facts={"architecture": architecture})
-    sha256 = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        name = card(header, command.path).name
+        raise RuntimeFault(Fault.NO_TEMPLATE, facts={"architecture": header.architecture[:60], "name": name})
+    seen = TemplateText(text, _sha256(text), _sha256(own) if own else "")
     if not command.try_out:
-        return TemplateText(text, sha256, architecture)
+        return seen
     send(Stage("template"))
     try:
         template = ChatTemplate(text, "", "")
     except RuntimeFault as fault:
         if replacement:
             raise
-        return TemplateText(text, sha256, architecture, fault.detail or fault.fault.value)
-    return TemplateText(text, sha256, architecture, "", template.efforts, template.tool_form.native)
+        return replace(seen, problem=fault.detail or fault.fault.value)
+    return replace(seen, efforts=template.efforts, takes_tools=template.tool_form.native)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _read_file(path: str) -> str:

@@ -130,14 +130,14 @@ def _call(call: CalledTool, form: ToolForm) -> dict[str, Any]:
 
 def _plain(turn: Turn) -> Turn:
     if turn.role == "tool":
-        return Turn("user", f"<tool_response>\n{turn.text}\n</tool_response>")
+        return replace(turn, role="user", text=f"<tool_response>\n{turn.text}\n</tool_response>")
     if not turn.calls:
         return turn
     written = [
         f'<tool_call>{{"name": {json.dumps(call.name, ensure_ascii=False)}, "arguments": {call.arguments}}}</tool_call>'
         for call in turn.calls
     ]
-    return Turn(turn.role, "\n".join(filter(None, [turn.text, *written])))
+    return replace(turn, text="\n".join(filter(None, [turn.text, *written])), calls=())
 
 
 def _object(text: str) -> dict[str, Any] | None:

@@ -88,6 +88,15 @@ class CalledTool:
 
 
 @dataclass(frozen=True, slots=True)
+class Gpu:
+    """A graphics card that llama.cpp can compute on. Bytes; the name is the driver's."""
+
+    name: str
+    free_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """An image that goes with a turn: a PNG or JPEG file, within the limits of `picture.size_of`."""
 
@@ -129,6 +138,7 @@ class ModelCard:
     licence: str
     has_template: bool
     template_sha256: str
+    read_bytes: int = 0  # of weights, for each token; 0 when unknown
 
 
 @dataclass(frozen=True, slots=True)

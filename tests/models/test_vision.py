@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.gguf_files import write_model
-from support.vision_files import IMAGE_TOKENS, png, png_of, write_projector
+from support.vision_files import IMAGE_TOKENS, QWEN, png, png_of, write_projector, write_qwen_model
 from support.workers import ask, engine_with, spawn_worker, starter
 
+from desktop.processes.child import ChildProcess, spawn
+from desktop.processes.roles import Role
 from models.runtime.engine import Engine
-from models.runtime.faults import Fault, RuntimeFault
+from models.runtime.faults import Fault, RuntimeFault, StopReason
 from models.runtime.picture import MOST_SIDE, media_type, size_of
+from models.runtime.protocol import Completed
+from models.runtime.sight_loading import projector_bytes
 from models.runtime.values import Image, LoadOptions, Turn
 
 RED, BLUE = Image(png()), Image(png(colour=(0, 0, 255)))
@@ -176,3 +181,58 @@ def test_a_projector_that_can_not_be_used_costs_the_image_and_not_the_model(
             assert engine.pid == pid
 
     runner.run(use())
+
+
+def test_a_model_whose_positions_have_several_dimensions_keeps_its_place(
+    runner: asyncio.Runner, tmp_path: Path
+) -> None:
+    projector = write_projector(tmp_path / "mmproj.gguf", 64, kind=QWEN)
+    options = LoadOptions(projector=str(projector), context_tokens=2048)
+    wide, other = Image(png(280, 140)), Image(png(280, 140, (0, 255, 0)))
+
+    async def use() -> None:
+        async with engine_with(write_qwen_model(tmp_path / "qwen.gguf"), options) as engine:
+            turns = [shown(wide)]
+            first = await ask(engine, turns, max_tokens=12)
+            assert first.completed.prompt_tokens > 50  # cells; the image takes ten positions
+            turns += [Turn("assistant", first.text), shown(other, text="And this?")]
+            cached = await ask(engine, turns, max_tokens=12)
+            assert cached.completed.reused_tokens > 20
+            await ask(engine, "Something else entirely.", max_tokens=1)
+            fresh = await ask(engine, turns, max_tokens=12)
+            assert fresh.text == cached.text
+            long = await ask(engine, [shown(wide)], max_tokens=2100)
+            assert long.completed.reason in (StopReason.STOP, StopReason.CONTEXT_FULL)
+
+    runner.run(use())
+
+
+def test_an_image_that_was_read_before_a_restart_is_not_read_again(
+    runner: asyncio.Runner, tmp_path: Path
+) -> None:
+    projector = write_projector(tmp_path / "mmproj.gguf", 64)
+    model = write_model(tmp_path / "tiny.gguf", context=4096)
+    options = LoadOptions(projector=str(projector), context_tokens=4096)
+    turns = [shown(RED, text="What is this? " * 60)]
+    state = os.open(tmp_path / "state", os.O_RDWR | os.O_CREAT)
+
+    async def answer() -> Completed:
+        async def spawn_with_a_file() -> ChildProcess:
+            return await spawn(Role.WORKER, files=[state])
+
+        engine = Engine(spawn_with_a_file, state_bytes=1 << 30)
+        async for _ in engine.load(model, options):
+            pass
+        done = (await ask(engine, turns, max_tokens=4)).completed
+        await engine.close()
+        return done
+
+    first, second = runner.run(answer()), runner.run(answer())
+    os.close(state)
+    assert (first.reused_tokens, second.reused_tokens) == (0, first.prompt_tokens - 1)
+
+
+def test_the_memory_of_a_projector_is_kept_free_though_it_is_loaded_later(tmp_path: Path) -> None:
+    path = write_projector(tmp_path / "mmproj.gguf")
+    assert projector_bytes(str(path)) > path.stat().st_size
+    assert projector_bytes(None) == projector_bytes(str(tmp_path / "gone.gguf")) == 0
