@@ -97,6 +97,7 @@ class WindowParts:
         first_run: bool = False,
         report: LockReport = LOCKED,
         managed: dict[str, Any] | None = None,
+        finds_models: bool = False,
     ) -> None:
         said = echo or Echo()
         self.plain_settings = Settings(home / "settings.json", managed or {})
@@ -107,7 +108,8 @@ class WindowParts:
         self.shelf = Shelf(lambda path, options: _made(path, options, said))
         self.state = WindowState(home / "window.json")
         self.conversations = ConversationsViewModel(self.bridge, self.store)
-        self.models = ModelsViewModel(self.bridge, self.shelf, inspect, self.plain_settings)
+        found = Library(Paths(home), stores=()) if finds_models else None
+        self.models = ModelsViewModel(self.bridge, self.shelf, inspect, self.plain_settings, found)
         self.chat = ChatViewModel(
             self.bridge, self.store, self.session, self.conversations, self.models, self.plain_settings
         )
