@@ -58,7 +58,7 @@ class AnsweringViewModel(QObject):
 
     def show(self, conversation_id: int | None, options: Mapping[str, Option]) -> None:
         """Another conversation is open, for which this was chosen. What is damaged counts as not chosen."""
-        self._flush()
+        self.flush()
         self._conversation = conversation_id
         form = options.get(_JSON)
         schema = form.get("schema") if isinstance(form, dict) else None
@@ -164,7 +164,8 @@ class AnsweringViewModel(QObject):
         self._write_later.start()
         self.changed.emit()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write down now what waits to be written."""
         if self._write_later.isActive():
             self._write_later.stop()
             self._write()
