@@ -54,6 +54,14 @@ _FLASH_ATTENTION = {
     False: C.LLAMA_FLASH_ATTN_TYPE_DISABLED,
 }
 
+_LOAD_MODES = {
+    (True, False): C.LLAMA_LOAD_MODE_AUTO,  # mapped, unless a device can't use mapped memory
+    (True, True): C.LLAMA_LOAD_MODE_MMAP_MLOCK,
+    (False, False): C.LLAMA_LOAD_MODE_NONE,
+    (False, True): C.LLAMA_LOAD_MODE_MLOCK,
+}
+"""By whether the file is mapped and whether memory is locked."""
+
 _PENALTY_WINDOW = 64
 _LOG_LINES = 60
 _WARNING, _ERROR, _CONTINUED = 3, 4, 5  # enum ggml_log_level; 1 is debug, 2 information
@@ -267,8 +275,7 @@ class Model:
         """
         parameters = C.llama_model_default_params()
         parameters.n_gpu_layers = gpu_layers
-        parameters.use_mmap = options.map_file
-        parameters.use_mlock = options.lock_memory
+        parameters.load_mode = _LOAD_MODES[options.map_file, options.lock_memory]
         callback = C.llama_progress_callback(lambda fraction, _: on_progress(fraction))
         parameters.progress_callback = callback
         self._pointer = C.llama_model_load_from_file(os.fsencode(path), parameters)

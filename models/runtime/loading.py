@@ -12,12 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import psutil
 
 from models.fit import Fit, choose_fit
 from models.gguf import Header, card, layer_tensors, read_header
 from models.hardware import Threads, choose_threads, read_machine, usable_memory
+from models.parts import read_model
+from models.repacking import weights_are_copied
 from models.runtime import llama
 from models.runtime.diagnosis import chat_fault, load_fault
 from models.runtime.faults import Fault, RuntimeFault
@@ -59,7 +62,7 @@ class Loader:
         """Load a file. Raises `RuntimeFault`: any but those of an answer."""
         started = time.perf_counter()
         self._send(Stage("header"))
-        header = read_header(command.path)
+        header = read_model(command.path)
         fault = chat_fault(header)
         if fault is not None:
             raise fault
@@ -121,6 +124,9 @@ class Loader:
 
     def _read_weights(self, path: str, header: Header, options: LoadOptions, on_gpu: int) -> llama.Model:
         meter = _Meter(header.weight_bytes, self._send)
+        wholly_on_gpu = on_gpu > len(layer_tensors(header))
+        if options.map_file and not wholly_on_gpu and weights_are_copied(header):
+            options = replace(options, map_file=False)
         self._log.on_line = meter.read_log
 
         def on_progress(fraction: float) -> bool:
