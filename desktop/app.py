@@ -142,6 +142,7 @@ class Parts:
         from desktop.chat.shelf import Shelf
         from desktop.kept_states import KeptStateFiles
         from desktop.local_models import make_model
+        from desktop.placements import Placements
 
         kept = KeptStateFiles(
             self._paths.kept_states, lambda: int(self._settings.get("model.kept_gigabytes") * 1e9)
@@ -150,7 +151,9 @@ class Parts:
         def freed() -> None:
             self.bridge.deliver(self.models.freed)
 
-        return Shelf(partial(make_model, kept=kept), self._idle_seconds, freed)
+        self.placements = Placements(self._paths.placements)
+        make = partial(make_model, kept=kept, experience=self.placements)
+        return Shelf(make, self._idle_seconds, freed)
 
     def _idle_seconds(self) -> float | None:
         minutes: int | None = self._settings.get("model.idle_minutes")

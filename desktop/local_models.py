@@ -9,7 +9,7 @@ from desktop.chat.shelf import Loadable
 from desktop.kept_states import KeptStateFiles
 from desktop.processes.child import ChildProcess, spawn
 from desktop.processes.roles import Role
-from models.runtime.engine import Engine
+from models.runtime.engine import Engine, Experience
 from models.runtime.faults import RuntimeFault
 from models.runtime.values import LoadOptions, ModelCard
 from models.starter import NAME, starter_path
@@ -17,11 +17,19 @@ from providers.errors import ProviderError
 from providers.local import LocalModel
 
 
-def make_model(path: Path, options: LoadOptions, kept: KeptStateFiles | None = None) -> Loadable:
-    """A model that loads with its first answer, or before when asked to. What it has read is in `kept` afterwards."""
+def make_model(
+    path: Path,
+    options: LoadOptions,
+    kept: KeptStateFiles | None = None,
+    experience: Experience | None = None,
+) -> Loadable:
+    """A model that loads with its first answer, or before when asked to. What it has read is in `kept` afterwards.
+
+    `experience`: where models ran well on this machine.
+    """
     name = NAME if path == starter_path() else ""
     if kept is None:
-        return LocalModel(Engine(spawn_worker), path, options, name)
+        return LocalModel(Engine(spawn_worker, experience=experience), path, options, name)
 
     async def spawn_with_files() -> ChildProcess:
         files = kept.open(path)
@@ -31,7 +39,7 @@ def make_model(path: Path, options: LoadOptions, kept: KeptStateFiles | None = N
             for descriptor in files:
                 os.close(descriptor)
 
-    return LocalModel(Engine(spawn_with_files, kept.slot_bytes), path, options, name)
+    return LocalModel(Engine(spawn_with_files, kept.slot_bytes, experience), path, options, name)
 
 
 async def inspect_model(path: Path) -> ModelCard:

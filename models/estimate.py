@@ -170,8 +170,8 @@ def estimate(header: Header, options: Options) -> Estimate:
 def judge(needs: Estimate, machine: Machine) -> Judgement:
     """Where a model fits on a machine, as many layers on the GPU as fit there, and how fast it will be."""
     count = len(needs.layers) + 1
-    gpu_layers = next((n for n in range(count, 0, -1) if _on_gpu(needs, n) <= machine.gpu_free), 0)
-    on_gpu = _on_gpu(needs, gpu_layers) if gpu_layers else 0
+    gpu_layers = next((n for n in range(count, 0, -1) if gpu_bytes(needs, n) <= machine.gpu_free), 0)
+    on_gpu = gpu_bytes(needs, gpu_layers) if gpu_layers else 0
     weights_and_cache = needs.weights + needs.cache
     moved = on_gpu - needs.compute - GPU_RESERVE if gpu_layers else 0
     in_memory = weights_and_cache - moved + needs.compute + needs.besides
@@ -187,7 +187,7 @@ def judge(needs: Estimate, machine: Machine) -> Judgement:
     return Judgement(verdict, gpu_layers, count, on_gpu, in_memory, speeds[0], speeds[1])
 
 
-def _on_gpu(needs: Estimate, gpu_layers: int) -> int:
+def gpu_bytes(needs: Estimate, gpu_layers: int) -> int:
     """Bytes on the GPU: llama.cpp puts the last layers there, the output first of all."""
     moved = needs.layers[len(needs.layers) - (gpu_layers - 1) :]
     # A tied embedding is copied there to serve as the output.

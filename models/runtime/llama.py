@@ -98,6 +98,7 @@ class Device:
     is_gpu: bool
     free_bytes: int
     total_bytes: int
+    integrated: bool = False  # it has no memory of its own
 
 
 class Log:
@@ -190,7 +191,8 @@ def _device(pointer: int) -> Device:
         for what in ("name", "description")
     ]
     kind = _ggml("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)(pointer)
-    return Device(text[0], text[1], kind in (1, 2), free.value, total.value)  # 1 is GPU, 2 integrated GPU
+    # enum ggml_backend_dev_type: 1 is a GPU, 2 one that shares the machine's memory
+    return Device(text[0], text[1], kind in (1, 2), free.value, total.value, kind == 2)
 
 
 def _ggml(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ from models.codec import Codec, encode
 from models.codec import ProtocolError as ProtocolError
 from models.runtime.faults import Fault, StopReason
 from models.runtime.link import Record
-from models.runtime.values import LoadOptions, ModelCard, Placement, Sampling, Turn
+from models.runtime.values import Known, LoadOptions, ModelCard, Placement, Sampling, Turn
 
 __all__ = ["ProtocolError", "decode_command", "decode_report", "encode"]
 
@@ -30,12 +30,13 @@ class Inspect:
 @dataclass(frozen=True, slots=True)
 class Load:
     """`state_files`: descriptors of files for what the model has read, which the parent opened for this process;
-    `state_bytes`: what each may hold."""
+    `state_bytes`: what each may hold. `known`: what came of the last load like this one."""
 
     path: str
     options: LoadOptions
     state_files: tuple[int, ...] = ()
     state_bytes: int = 0
+    known: Known | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,14 @@ class Stage:
 
     name: str
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trying:
+    """A GPU is about to be used: whatever ends the worker before `Loaded`, its driver may have done it."""
+
+    layers: int
+    devices: str  # their signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +155,17 @@ class Failed:
 
 Command = Inspect | Load | Generate | Park | Cancel
 Report = (
-    Ready | Inspected | Stage | LoadProgress | Loaded | PromptProgress | Piece | Completed | Parked | Failed
+    Ready
+    | Inspected
+    | Stage
+    | Trying
+    | LoadProgress
+    | Loaded
+    | PromptProgress
+    | Piece
+    | Completed
+    | Parked
+    | Failed
 )
 
 
