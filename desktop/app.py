@@ -148,12 +148,12 @@ class Parts:
             self._paths.kept_states, lambda: int(self._settings.get("model.kept_gigabytes") * 1e9)
         )
 
-        def freed() -> None:
-            self.bridge.deliver(self.models.freed)
+        def freed(path: Path) -> None:
+            self.bridge.deliver(self.models.freed, path)
 
         self.placements = Placements(self._paths.placements)
         make = partial(make_model, kept=kept, experience=self.placements)
-        return Shelf(make, self._idle_seconds, freed)
+        return Shelf(make, self._idle_seconds, freed, lambda: self._settings.get("model.most_loaded"))
 
     def _idle_seconds(self) -> float | None:
         minutes: int | None = self._settings.get("model.idle_minutes")
@@ -211,7 +211,7 @@ class Parts:
     def _setting_changed(self, key: str) -> None:
         if key in LOADED_WITH:
             self.models.options_changed()
-        elif key == "model.idle_minutes":
+        elif key in ("model.idle_minutes", "model.most_loaded"):
             self.models.idle_limit_changed()
 
     def _show_window(self, _: str) -> None:

@@ -32,8 +32,8 @@ def needs_of(header: Header, options: LoadOptions, context_tokens: int) -> Estim
     return estimate(header, Options(context_tokens, kind, kind, flash_attention=flash, batch=batch))
 
 
-def choose_fit(header: Header, options: LoadOptions, free_bytes: int) -> Fit:
-    """The context for a model: what was asked for, or as much as fits up to 8,192 tokens.
+def choose_fit(header: Header, options: LoadOptions, free_bytes: int, *, whole: bool = False) -> Fit:
+    """The context for a model: what was asked for, or as much as fits up to 8,192 tokens, or with `whole` all of that.
 
     It is never longer than the model was trained for. Raises `RuntimeFault` NOT_ENOUGH_MEMORY (facts:
     need_bytes, free_bytes, context_tokens) when even the shortest does not fit.
@@ -46,7 +46,9 @@ def choose_fit(header: Header, options: LoadOptions, free_bytes: int) -> Fit:
     else:
         wanted = min(longest, LONGEST_AUTOMATIC_CONTEXT)
         choices = [
-            wanted // part for part in (1, 2, 4) if part == 1 or wanted // part >= _SHORTEST_AUTOMATIC_CONTEXT
+            wanted // part
+            for part in ((1,) if whole else (1, 2, 4))
+            if part == 1 or wanted // part >= _SHORTEST_AUTOMATIC_CONTEXT
         ]
     fits = [_fit(header, options, tokens) for tokens in choices]
     for fit in fits:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Protocol
@@ -44,6 +44,10 @@ _SETTLE_SECONDS = 5.0
 """How long a worker may take to become idle after a cancel. On a CPU that is milliseconds, on a GPU a batch."""
 
 
+async def _no_room() -> bool:
+    return False
+
+
 class Experience(Protocol):
     """What is remembered of loads on this machine, so that the next one begins where the last one ended."""
 
@@ -60,6 +64,8 @@ class Engine:
     def __init__(self, spawn: Spawn, state_bytes: int = 0, experience: Experience | None = None) -> None:
         """`spawn` may hand files to the worker in which it keeps what it has read, each up to `state_bytes`."""
         self._experience = experience
+        self._can_make_room: Callable[[], bool] = lambda: False
+        self._make_room: Callable[[], Awaitable[bool]] = _no_room
         self._spawn = spawn
         self._state_bytes = state_bytes
         self._wanted: Load | None = None
@@ -67,6 +73,10 @@ class Engine:
         self._loaded: Loaded | None = None
         self._tried: Trying | None = None
         self._turn = asyncio.Lock()
+
+    def use_room(self, can_make: Callable[[], bool], make: Callable[[], Awaitable[bool]]) -> None:
+        """How to get more memory for a load that does not fit: whether something could leave, and to have it leave."""
+        self._can_make_room, self._make_room = can_make, make
 
     @property
     def loaded(self) -> Loaded | None:
@@ -166,14 +176,14 @@ class Engine:
         known = self._experience.known(wanted.path, wanted.options) if self._experience else None
         self._tried = None
         try:
-            async with aclosing(self._load_once(replace(wanted, known=known))) as reports:
+            async with aclosing(self._load_with_room(replace(wanted, known=known))) as reports:
                 async for report in reports:
                     yield report
         except RuntimeFault as fault:
             if self._tried is None or "stage" not in fault.facts:  # a stage: its worker ended there
                 raise
             known = Known(self._tried.devices, 0, failed=True)
-            async with aclosing(self._load_once(replace(wanted, known=known))) as reports:
+            async with aclosing(self._load_with_room(replace(wanted, known=known))) as reports:
                 async for report in reports:
                     yield report
         if self._experience is not None and self._loaded is not None:
@@ -182,6 +192,21 @@ class Engine:
                 known = Known(place.devices, place.gpu_layers)
             if known is not None:
                 self._experience.keep(wanted.path, wanted.options, known)
+
+    async def _load_with_room(self, command: Load) -> AsyncGenerator[LoadReport]:
+        """While it does not fit, by the estimate or because llama.cpp refuses it, others leave memory."""
+        room = True
+        while room:
+            room = self._can_make_room()
+            try:
+                async with aclosing(self._load_once(replace(command, may_ask=room))) as reports:
+                    async for report in reports:
+                        yield report
+                return
+            except RuntimeFault as fault:
+                if not room or fault.fault is not Fault.NOT_ENOUGH_MEMORY:
+                    raise
+                await self._make_room()
 
     async def _load_once(self, command: Load) -> AsyncGenerator[LoadReport]:
         await self._drop()

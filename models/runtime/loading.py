@@ -28,6 +28,7 @@ from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.formats import format_of
 from models.runtime.generation import Generator
 from models.runtime.placement import (
+    could_fit_more,
     devices_in_use,
     layers_to_try,
     memory_of_gpus,
@@ -80,10 +81,12 @@ class Loader:
             raise fault
         machine = read_machine()
         free = usable_memory(machine)
-        fit = choose_fit(header, command.options, free + memory_of_gpus(self._gpus))
+        fit = choose_fit(header, command.options, free + memory_of_gpus(self._gpus), whole=command.may_ask)
         threads = choose_threads(machine, command.options.threads)
         known = still_holds(command.known, self._devices)
         fitting = most_layers(fit.needs, self._gpus, free)
+        if command.may_ask and known is None and could_fit_more(fit.needs, self._gpus, fitting, free):
+            raise RuntimeFault(Fault.NOT_ENOUGH_MEMORY)
         choices = layers_to_try(command.options.gpu_layers, len(fit.needs.layers), fitting, known)
         model, context, on_gpu = self._place(command.path, header, command.options, fit, threads, choices)
         generator = self._generator(model, context, _states(command))

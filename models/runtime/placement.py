@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from models.estimate import GPU_RESERVE, Estimate, gpu_bytes
@@ -54,6 +55,12 @@ def most_layers(needs: Estimate, gpus: Sequence[Device], memory_free: int) -> in
     shared = (len(gpus) - 1) * (largest + needs.compute + GPU_RESERVE)
     count = len(needs.layers) + 1
     return next((n for n in range(count, 0, -1) if gpu_bytes(needs, n) + shared <= free), 0)
+
+
+def could_fit_more(needs: Estimate, gpus: Sequence[Device], fitting: int, memory_free: int) -> bool:
+    """Whether more layers than `fitting` would fit if nothing else were on the GPUs."""
+    empty = [replace(gpu, free_bytes=gpu.total_bytes) for gpu in gpus if not gpu.integrated]
+    return most_layers(needs, empty, memory_free) > fitting
 
 
 def layers_to_try(wanted: int | None, layers: int, fitting: int, known: Known | None) -> list[int]:

@@ -30,13 +30,15 @@ class Inspect:
 @dataclass(frozen=True, slots=True)
 class Load:
     """`state_files`: descriptors of files for what the model has read, which the parent opened for this process;
-    `state_bytes`: what each may hold. `known`: what came of the last load like this one."""
+    `state_bytes`: what each may hold. `known`: what came of the last load like this one.
+    `may_ask`: others would leave memory for this one, so refuse it rather than give it less than it could have."""
 
     path: str
     options: LoadOptions
     state_files: tuple[int, ...] = ()
     state_bytes: int = 0
     known: Known | None = None
+    may_ask: bool = False
 
 
 @dataclass(frozen=True, slots=True)
