@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from desktop.chat.session import Session
     from desktop.chat.shelf import Shelf
     from desktop.library import Library
+    from desktop.placements import Placements
     from desktop.store.store import Store
     from models.runtime.values import ModelCard
 
@@ -111,7 +112,15 @@ class Parts:
         self.window_state = WindowState(paths.home / "window.json")
         self.conversations = ConversationsViewModel(self.bridge, self.store)
         self.library = later(partial(_make_library, paths))
-        self.models = ModelsViewModel(self.bridge, self.shelf, _inspect, settings, self.library)
+        self.placements = later(partial(_make_placements, paths))
+        self.models = ModelsViewModel(
+            self.bridge,
+            self.shelf,
+            _inspect,
+            settings,
+            self.library,
+            forget_gpu=lambda path: self.placements.forget(path),
+        )
         self.chat = ChatViewModel(
             self.bridge, self.store, self.session, self.conversations, self.models, settings
         )
@@ -142,7 +151,6 @@ class Parts:
         from desktop.chat.shelf import Shelf
         from desktop.kept_states import KeptStateFiles
         from desktop.local_models import make_model
-        from desktop.placements import Placements
 
         kept = KeptStateFiles(
             self._paths.kept_states, lambda: int(self._settings.get("model.kept_gigabytes") * 1e9)
@@ -151,7 +159,6 @@ class Parts:
         def freed(path: Path) -> None:
             self.bridge.deliver(self.models.freed, path)
 
-        self.placements = Placements(self._paths.placements)
         make = partial(make_model, kept=kept, experience=self.placements)
         return Shelf(make, self._idle_seconds, freed, lambda: self._settings.get("model.most_loaded"))
 
@@ -245,6 +252,12 @@ def _make_session(store: Store) -> Session:
     from desktop.chat.session import Session
 
     return Session(store)
+
+
+def _make_placements(paths: Paths) -> Placements:
+    from desktop.placements import Placements
+
+    return Placements(paths.placements)
 
 
 def _make_library(paths: Paths) -> Library:

@@ -13,6 +13,7 @@ from desktop.cli.terminal import failed, print_json, safe
 from desktop.i18n import tr
 from desktop.known_models import current_model
 from desktop.local_models import make_model
+from desktop.own_settings import options_for
 from desktop.paths import Paths
 from desktop.placements import Placements
 from desktop.settings import Settings
@@ -106,9 +107,8 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
         max_tokens=chosen.max_tokens or settings.get("sampling.max_tokens"),
         text=question,
     )
-    model = make_model(
-        path.expanduser().absolute(), settings.load_options(), experience=Placements(paths.placements)
-    )
+    path = path.expanduser().absolute()
+    model = make_model(path, options_for(settings, path), experience=Placements(paths.placements))
     printer = _Printer(chosen.json)
     try:
         if chosen.save:

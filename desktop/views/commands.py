@@ -39,6 +39,7 @@ def commands() -> tuple[Command, ...]:
         Command("composer", tr("Go to the message field"), ("Ctrl+L",), by_name=False),
         Command("model", tr("Choose a model"), ("Ctrl+M",)),
         Command("open_model", tr("Open a model file…")),
+        Command("model_settings", tr("Settings of the model in use")),
         Command("copy_answer", tr("Copy the last answer"), ("Ctrl+Shift+C",)),
         Command("copy_conversation", tr("Copy the whole conversation")),
         Command("undo_delete", tr("Undo the deletion of a conversation"), ("Ctrl+Z",)),

@@ -27,6 +27,7 @@ class ModelPicker(Popover):
     """Bound to the models. `file_wanted` when the person wants to look for a file."""
 
     file_wanted = Signal()
+    settings_wanted = Signal(str)  # the path of a model
 
     def __init__(self, theme: Theme, window: QWidget, models: ModelsViewModel) -> None:
         super().__init__(theme, window, tr("Models"), tr("Search models"))
@@ -53,8 +54,22 @@ class ModelPicker(Popover):
             self._want_file,
             tr("Use a GGUF file from this computer, where it is"),
         )
+        self.own_settings = push_button(
+            tr("Settings of this model…"),
+            "plain",
+            self._want_settings,
+            tr("How the model in use is loaded, what was decided, and presets"),
+        )
+        self.try_gpu = push_button(
+            tr("Try the GPU again"),
+            "plain",
+            models.try_gpu_again,
+            tr("Load the model in use with the GPU, whose driver failed before"),
+        )
         below = QHBoxLayout()
         below.addWidget(self.open_file)
+        below.addWidget(self.own_settings)
+        below.addWidget(self.try_gpu)
         below.addStretch(1)
         below.addWidget(self.cancel)
         self.column.addWidget(self.progress)
@@ -99,6 +114,8 @@ class ModelPicker(Popover):
         current = self._models.current
         self._rows.show(_fitting(self._models.items, self.field.text()), current.path if current else "")
         loading = self._models.loading
+        self.own_settings.setEnabled(current is not None)
+        self.try_gpu.setVisible(self._models.gpu_failed and loading is None)
         self.progress.setVisible(loading is not None)
         self.cancel.setVisible(loading is not None)
         if loading is not None:
@@ -111,6 +128,14 @@ class ModelPicker(Popover):
     def _want_file(self) -> None:
         self.dismiss()
         self.file_wanted.emit()
+
+    def _want_settings(self, path: str = "") -> None:
+        """Of this model, or of the one that is in use."""
+        current = self._models.current
+        wanted = path or (current.path if current is not None else "")
+        if wanted:
+            self.dismiss()
+            self.settings_wanted.emit(wanted)
 
     # ---- taking an opened file off the list
 
@@ -127,6 +152,8 @@ class ModelPicker(Popover):
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             text = tr("Take off this list (the file stays)") + "\t" + readable("Del")
             menu.addAction(text, lambda: self._forget(index))
+            path = self._rows.item(index.row()).path
+            menu.addAction(tr("Settings of this model…"), lambda: self._want_settings(path))
             menu.popup(self.list.viewport().mapToGlobal(at))
 
     def _forget(self, index: QModelIndex) -> None:

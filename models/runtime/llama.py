@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from models.runtime.values import CacheType, LoadOptions, Sampling
+from models.runtime.values import CacheType, LoadOptions, RopeScaling, Sampling
 
 # Otherwise an assertion in ggml starts a debugger, and a variable of the environment can name a library to
 # load.
@@ -54,6 +54,12 @@ _FLASH_ATTENTION = {
     False: C.LLAMA_FLASH_ATTN_TYPE_DISABLED,
 }
 
+_ROPE_SCALING = {
+    None: C.LLAMA_ROPE_SCALING_TYPE_UNSPECIFIED,
+    RopeScaling.NONE: C.LLAMA_ROPE_SCALING_TYPE_NONE,
+    RopeScaling.LINEAR: C.LLAMA_ROPE_SCALING_TYPE_LINEAR,
+    RopeScaling.YARN: C.LLAMA_ROPE_SCALING_TYPE_YARN,
+}
 _LOAD_MODES = {
     (True, False): C.LLAMA_LOAD_MODE_AUTO,  # mapped, unless a device can't use mapped memory
     (True, True): C.LLAMA_LOAD_MODE_MMAP_MLOCK,
@@ -313,6 +319,9 @@ class Model:
         parameters.n_threads_batch = prompt_threads
         parameters.flash_attn_type = _FLASH_ATTENTION[options.flash_attention]
         parameters.type_k = parameters.type_v = _CACHE_TYPES[options.cache_type]
+        parameters.rope_scaling_type = _ROPE_SCALING[options.rope_scaling]
+        parameters.rope_freq_base = float(options.rope_base or 0)  # 0 is what the file says, here and below
+        parameters.rope_freq_scale = 1 / options.rope_stretch if options.rope_stretch > 1 else 0.0
         # The whole cache for layers with a sliding window too: a smaller one cannot be cut back to an earlier
         # place.
         parameters.swa_full = True

@@ -223,7 +223,9 @@ def _states(command: Load) -> KeptStates:
     """The kept states of exactly this file, cache and llama.cpp: anything else would be read as nonsense."""
     status = os.stat(command.path)
     kind = (command.path, status.st_size, status.st_mtime_ns, command.options.cache_type, llama.version())
-    key = hashlib.sha256(repr(kind).encode("utf-8", "surrogatepass")).hexdigest()
+    rope = command.options.rope_scaling, command.options.rope_base, command.options.rope_stretch
+    text = repr(kind) if rope == (None, None, 1.0) else repr((kind, rope))
+    key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return KeptStates(command.state_files, key, command.state_bytes)
 
 

@@ -14,6 +14,14 @@ class CacheType(StrEnum):
     Q4_0 = "q4_0"
 
 
+class RopeScaling(StrEnum):
+    """How positions beyond those of the training are brought back among them."""
+
+    NONE = "none"
+    LINEAR = "linear"
+    YARN = "yarn"
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How the next token is chosen. `seed` None draws a new one for each answer; temperature 0 is greedy."""
@@ -31,7 +39,8 @@ class LoadOptions:
     """None means automatic. `context_tokens` automatic: what the model was trained for, at most 8,192.
 
     `batch_tokens`: how many tokens of a prompt are evaluated at once. `map_file` False reads the weights into memory
-    of their own instead of mapping the file; `lock_memory` keeps the system from moving them out.
+    of their own instead of mapping the file; `lock_memory` keeps the system from moving them out. `rope_scaling` and
+    `rope_base` None: as the file says; `rope_stretch`: how many times farther than in the training positions reach.
     """
 
     context_tokens: int | None = None
@@ -42,6 +51,9 @@ class LoadOptions:
     batch_tokens: int | None = None
     map_file: bool = True
     lock_memory: bool = False
+    rope_scaling: RopeScaling | None = None
+    rope_base: int | None = None
+    rope_stretch: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
