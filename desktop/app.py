@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from desktop.chat.session import Session
     from desktop.chat.shelf import Shelf
     from desktop.library import Library
+    from desktop.placements import Placements
     from desktop.store.store import Store
     from desktop.templates import Templates
     from desktop.viewmodels.downloads import Ready
@@ -117,7 +118,15 @@ class Parts:
         self.window_state = WindowState(paths.home / "window.json")
         self.conversations = ConversationsViewModel(self.bridge, self.store)
         self.library = later(partial(_make_library, paths))
-        self.models = ModelsViewModel(self.bridge, self.shelf, _inspect, settings, self.library)
+        self.placements = later(partial(_make_placements, paths))
+        self.models = ModelsViewModel(
+            self.bridge,
+            self.shelf,
+            _inspect,
+            settings,
+            self.library,
+            forget_gpu=lambda path: self.placements.forget(path),
+        )
         self.models.templates = self.templates = later(partial(_make_templates, paths))
         self.chat = ChatViewModel(
             self.bridge, self.store, self.session, self.conversations, self.models, settings
@@ -181,11 +190,17 @@ class Parts:
 
         machine = ThisMachine(self._paths.machine)
 
-        def freed() -> None:
-            self.bridge.deliver(self.models.freed)
+        def freed(path: Path) -> None:
+            self.bridge.deliver(self.models.freed, path)
 
-        make = partial(make_model, kept=kept, answered=machine.answered, templates=self.templates)
-        return Shelf(make, self._idle_seconds, freed)
+        make = partial(
+            make_model,
+            kept=kept,
+            answered=machine.answered,
+            templates=self.templates,
+            experience=self.placements,
+        )
+        return Shelf(make, self._idle_seconds, freed, lambda: self._settings.get("model.most_loaded"))
 
     @cached_property
     def _quantizer_model(self) -> QuantizeViewModel:
@@ -259,7 +274,7 @@ class Parts:
     def _setting_changed(self, key: str) -> None:
         if key in LOADED_WITH:
             self.models.options_changed()
-        elif key == "model.idle_minutes":
+        elif key in ("model.idle_minutes", "model.most_loaded"):
             self.models.idle_limit_changed()
 
     def _show_window(self, _: str) -> None:
@@ -295,6 +310,12 @@ def _make_session(store: Store) -> Session:
     from desktop.chat.session import Session
 
     return Session(store)
+
+
+def _make_placements(paths: Paths) -> Placements:
+    from desktop.placements import Placements
+
+    return Placements(paths.placements)
 
 
 def _make_library(paths: Paths) -> Library:

@@ -168,6 +168,7 @@ class MainWindow(QMainWindow):
             "downloads": lambda: self.area.show_models("downloads"),
             "template": self._show_template,
             "make_smaller": self._make_current_smaller,
+            "model_settings": self._show_model_settings,
             "copy_answer": page.copy_last_answer,
             "copy_conversation": page.copy_conversation,
             "undo_delete": self._conversations.undo_delete,
@@ -238,6 +239,7 @@ class MainWindow(QMainWindow):
 
             self._model_panel = ModelPicker(self.theme, self, self._models)
             self._model_panel.file_wanted.connect(self._open_model_file)
+            self._model_panel.settings_wanted.connect(self._show_model_settings)
             self._model_panel.page_wanted.connect(self.area.show_models)
         page = self.area.models or self.page
         self._model_panel.open_below(page.header.model_chip)
@@ -282,6 +284,16 @@ class MainWindow(QMainWindow):
         from desktop.views.settings_dialog import SettingsDialog
 
         self._open(SettingsDialog(self.theme, self, self._settings))
+
+    def _show_model_settings(self, path: str = "") -> None:
+        """Of the model in use, unless another is named."""
+        from desktop.views.model_settings_dialog import ModelSettingsDialog
+
+        current = self._models.current
+        path = path or (current.path if current is not None else "")
+        if path:
+            settings = self._models.settings_of(path)
+            self._open(ModelSettingsDialog(self.theme, self, settings, self._models.decided(path)))
 
     def _show_network(self) -> None:
         from desktop.views.network_dialog import network_dialog
