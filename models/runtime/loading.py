@@ -71,9 +71,9 @@ class Loader:
         fit = choose_fit(header, command.options, free)
         threads = choose_threads(machine, command.options.threads)
         model, context, on_gpu = self._place(command.path, header, command.options, fit, threads)
-        sight = Sight(
-            sight_opener(command.options.projector, model, context, self._log, on_gpu > 0, threads.prompt)
-        )
+        projector = command.options.projector
+        opener = sight_opener(projector, model, context, self._log, on_gpu > 0, threads.prompt)
+        sight = Sight(opener, lambda name: self._send(Stage(name)))
         generator = self._generator(model, context, _states(command), sight)
         placement = Placement(
             device=self._gpus[0].description if on_gpu else "CPU",
