@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from desktop.chat.shelf import Loadable
 from desktop.kept_states import KeptStateFiles
 from desktop.processes.child import ChildProcess, spawn
 from desktop.processes.roles import Role
+from desktop.templates import Templates
 from models.runtime.engine import Engine
 from models.runtime.faults import RuntimeFault
 from models.runtime.values import LoadOptions, ModelCard
 from models.starter import NAME, starter_path
 from providers.errors import ProviderError
-from providers.local import LocalModel
+from providers.local import Answered, LocalModel
 
 
-def make_model(path: Path, options: LoadOptions, kept: KeptStateFiles | None = None) -> Loadable:
-    """A model that loads with its first answer, or before when asked to. What it has read is in `kept` afterwards."""
+def make_model(
+    path: Path,
+    options: LoadOptions,
+    kept: KeptStateFiles | None = None,
+    answered: Answered | None = None,
+    templates: Templates | None = None,
+) -> Loadable:
+    """A model that loads with its first answer, or before when asked to. What it has read is in `kept` afterwards.
+
+    `templates`: where it is looked up whether another template was chosen for it.
+    """
     name = NAME if path == starter_path() else ""
+    template = partial(templates.replacement, path) if templates is not None else str
     if kept is None:
-        return LocalModel(Engine(spawn_worker), path, options, name)
+        return LocalModel(Engine(spawn_worker), path, options, name, answered, template)
 
     async def spawn_with_files() -> ChildProcess:
         files = kept.open(path)
@@ -31,7 +43,12 @@ def make_model(path: Path, options: LoadOptions, kept: KeptStateFiles | None = N
             for descriptor in files:
                 os.close(descriptor)
 
-    return LocalModel(Engine(spawn_with_files, kept.slot_bytes), path, options, name)
+    return LocalModel(Engine(spawn_with_files, kept.slot_bytes), path, options, name, answered, template)
+
+
+def make_templates(folder: Path) -> Templates:
+    """The chat templates of models; those that were chosen are in `folder`."""
+    return Templates(folder, spawn_worker)
 
 
 async def inspect_model(path: Path) -> ModelCard:

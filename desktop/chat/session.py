@@ -55,7 +55,7 @@ class Session:
         try:
             path = await self._store.path_to(started.question.id)
             turns = turns_for(path, ask.system_prompt, await self._images(path))
-            request = ChatRequest(turns, ask.sampling, ask.max_tokens)
+            request = ChatRequest(turns, ask.sampling, ask.max_tokens, ask.constraint, ask.adapters)
             async with aclosing(provider.stream(request)) as events:
                 async for event in events:
                     reply.take(event)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from desktop.store.faults import StoreFault
 from desktop.store.records import Conversation, Message, NewAttachment
-from models.runtime.values import Sampling
+from models.runtime.values import Adapter, Constraint, Sampling
 from providers.events import Event
 
 
@@ -27,6 +27,8 @@ class Ask:
     parent_id: int | None = None
     text: str = ""
     answer_to: int | None = None
+    constraint: Constraint | None = None
+    adapters: tuple[Adapter, ...] = ()
     attached: tuple[NewAttachment | int, ...] = ()
 
 

@@ -15,7 +15,7 @@ from desktop.cli.terminal import failed, print_json, safe
 from desktop.i18n import tr
 from desktop.known_models import current_model
 from desktop.library import Library
-from desktop.local_models import make_model
+from desktop.local_models import make_model, make_templates
 from desktop.paths import Paths
 from desktop.pictures import Pictures
 from desktop.settings import Settings
@@ -23,9 +23,18 @@ from desktop.sight import projector_for
 from desktop.store.faults import StoreFault, StoreFaultKind
 from desktop.store.records import NewAttachment, Status
 from desktop.store.store import Store
+from desktop.this_machine import ThisMachine
 from desktop.words import model_fault, store_fault
 from models.runtime.faults import Fault, RuntimeFault
-from models.runtime.values import Image, Turn
+from models.runtime.values import (
+    Adapter,
+    Constraint,
+    ConstraintKind,
+    Image,
+    LoadOptions,
+    Speculation,
+    Turn,
+)
 from providers.base import ChatRequest, Provider
 from providers.errors import ProviderError
 from providers.events import Finished, LoadProgress, ReasoningDelta, TextDelta, Usage
@@ -103,16 +112,28 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
     path = chosen.model or current_model(settings)
     if path is None:
         return failed(tr("The starter model is missing. Name a model file with --model."))
+    try:
+        constraint = _constraint(chosen)
+    except (OSError, UnicodeDecodeError):
+        return failed(tr("The file {name} can't be read as text.", name=chosen.json_schema or chosen.grammar))
     sampling = settings.sampling()
     asked = Ask(
         system_prompt=settings.get("chat.system_prompt") if chosen.system is None else chosen.system,
         sampling=sampling if chosen.seed is None else replace(sampling, seed=chosen.seed),
         max_tokens=chosen.max_tokens or settings.get("sampling.max_tokens"),
         text=question,
+        constraint=constraint,
+        adapters=tuple(
+            Adapter(str(path.expanduser().absolute()), strength) for path, strength in chosen.adapter
+        ),
     )
     path = path.expanduser().absolute()
-    options = replace(settings.load_options(), projector=await projector_for(path, Library(paths)))
-    model = make_model(path, options)
+    model = make_model(
+        path,
+        replace(_load_options(chosen, settings), projector=await projector_for(path, Library(paths))),
+        answered=ThisMachine(paths.machine).answered,
+        templates=make_templates(paths.templates),
+    )
     printer = _Printer(chosen.json)
     try:
         asked = replace(asked, attached=await _images(chosen.image or ()))
@@ -132,6 +153,27 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
     return 0
 
 
+def _load_options(chosen: argparse.Namespace, settings: Settings) -> LoadOptions:
+    options = settings.load_options()
+    if chosen.draft is not None:
+        draft = str(chosen.draft.expanduser().absolute())
+        return replace(options, speculation=Speculation.DRAFT, draft=draft)
+    if chosen.guess_ahead is not None:
+        return replace(options, speculation=Speculation(chosen.guess_ahead))
+    return options
+
+
+def _constraint(chosen: argparse.Namespace) -> Constraint | None:
+    """What the answer must keep to. Raises OSError or UnicodeDecodeError for a file that can't be read."""
+    if chosen.json_answer:
+        return Constraint(ConstraintKind.JSON)
+    if chosen.json_schema is not None:
+        return Constraint(ConstraintKind.SCHEMA, chosen.json_schema.read_text("utf-8-sig"))
+    if chosen.grammar is not None:
+        return Constraint(ConstraintKind.GRAMMAR, chosen.grammar.read_text("utf-8-sig"))
+    return None
+
+
 async def _images(files: Sequence[Path]) -> tuple[NewAttachment, ...]:
     """The images that go with the question. Raises `RuntimeFault`."""
     if not files:
@@ -149,7 +191,8 @@ async def _answer(ask: Ask, model: Provider, printer: _Printer) -> None:
     turns = [Turn("user", ask.text, images)]
     if ask.system_prompt.strip():
         turns.insert(0, Turn("system", ask.system_prompt.strip()))
-    async with aclosing(model.stream(ChatRequest(tuple(turns), ask.sampling, ask.max_tokens))) as events:
+    request = ChatRequest(tuple(turns), ask.sampling, ask.max_tokens, ask.constraint, ask.adapters)
+    async with aclosing(model.stream(request)) as events:
         async for event in events:
             printer.take(event)
 

@@ -22,6 +22,8 @@ from providers.errors import ProviderError
 if TYPE_CHECKING:
     from desktop.chat.shelf import Loadable, Shelf
     from desktop.library import Library
+    from desktop.templates import Templates
+    from desktop.viewmodels.template import TemplateViewModel
     from models.library.entry import LibraryEntry
     from models.runtime.values import LoadOptions, ModelCard, Placement
     from providers.events import LoadProgress, ModelReady
@@ -77,6 +79,9 @@ class ModelsViewModel(QObject):
         self._placement: Placement | None = None
         self._loading_job: Job | None = None
         self._starter = starter_path()
+        self.templates: Templates | None = (
+            None  # the chat templates of models; set by what puts the parts together
+        )
         self.loading: float | None = None
         self.sees: bool | None = None  # whether the model in use sees images; None while nobody has looked
         self._reload_later = QTimer(self, singleShot=True, interval=800)
@@ -125,16 +130,21 @@ class ModelsViewModel(QObject):
         from models.library.entry import LibraryEntry
 
         seen: dict[str, LibraryEntry] = {}
-        async with aclosing(library.scan()) as reports:
+        folders = [Path(folder) for folder in self._settings.get("model.folders")]
+        async with aclosing(library.scan(folders)) as reports:
             async for report in reports:
                 if isinstance(report, LibraryEntry):
                     seen[report.path] = report
         return seen
 
     def _looked(self, seen: dict[str, LibraryEntry]) -> None:
+        self._scan = None
+        self.show_found(seen)
+
+    def show_found(self, seen: dict[str, LibraryEntry]) -> None:
+        """Take over what a scan of this disk has found, by path."""
         from models.library.entry import Kind
 
-        self._scan = None
         usable = {Kind.CHAT, Kind.BASE}
         self._found = {
             path: entry
@@ -193,6 +203,11 @@ class ModelsViewModel(QObject):
         self.sees = None
         self.load()
 
+    def choose_starter(self) -> None:
+        """Use the model that came with Alcove."""
+        if self._starter is not None:
+            self.choose(str(self._starter))
+
     def open_file(self, path: str) -> None:
         """Add a file from disk to the list and use it, if it is a model."""
 
@@ -211,6 +226,19 @@ class ModelsViewModel(QObject):
         if self._settings.get("model.current") == path:
             self.choose(str(self._starter))
         self.changed.emit()
+
+    def template_of(self, path: str) -> TemplateViewModel:
+        """The chat template of a model, for its dialog. When another is chosen, the model in use is loaded anew."""
+        from desktop.viewmodels.template import TemplateViewModel
+
+        assert self.templates is not None
+        name = model_name(Path(path), self._cards.get(path))
+
+        def used() -> None:
+            if Path(path) == self.current_path:
+                self.load()
+
+        return TemplateViewModel(self._bridge, self.templates, path, name, used)
 
     def cancel_loading(self) -> None:
         if self._loading_job is not None:
@@ -270,8 +298,14 @@ class ModelsViewModel(QObject):
         self._loading_job = None
         if model.card is not None:
             self._cards[model.card.path] = model.card
+            if self._library is not None:
+                self._bridge.submit(self._note_use(self._library, model.card.path), failed=_is_no_matter)
         self._placement = model.placement
         self._set_loading(None)
+
+    @staticmethod
+    async def _note_use(library: Library, path: str) -> None:
+        await library.mark_used(path)
 
     def _refused(self, path: str, error: Exception) -> None:
         self._loading_job = None
@@ -309,6 +343,12 @@ class ModelsViewModel(QObject):
         """Models of this disk that see images."""
         found = (entry for entry in self._found.values() if entry.projectors and entry.problem is None)
         return tuple(_found_item(entry) for entry in found)
+
+
+def _is_no_matter(error: Exception) -> None:
+    """When a model was used last is worth no sentence if the disk refuses it."""
+    if not isinstance(error, OSError):
+        raise error
 
 
 async def _awaiting(card: Awaitable[ModelCard]) -> ModelCard:

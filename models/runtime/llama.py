@@ -40,6 +40,9 @@ if "llama_cpp" not in sys.modules:
 from llama_cpp import llama_cpp as C
 from llama_cpp._ctypes_extensions import load_shared_library
 
+library: Any = C
+"""The binding itself, for the files beside this one (`llama_*`) and no other."""
+
 BATCH_TOKENS = 512
 """Tokens evaluated at once, unless chosen. More were not faster on a CPU, and a GPU can be stopped only in between."""
 
@@ -308,16 +311,25 @@ class Model:
         return not encodes and not C.llama_model_is_diffusion(self._pointer)
 
     def new_context(
-        self, tokens: int, options: LoadOptions, threads: int, prompt_threads: int, interrupt: Interrupt
+        self,
+        tokens: int,
+        options: LoadOptions,
+        threads: int,
+        prompt_threads: int,
+        interrupt: Interrupt,
+        rows: int = 1,
     ) -> Context:
         """A context for `tokens`, which is what `options` came to. Raises `LoadRefused`.
+
+        `rows`: of how many tokens of one batch the logits can be asked for.
 
         The context must be closed before the model.
         """
         parameters = C.llama_context_default_params()
         parameters.n_ctx = tokens
         parameters.n_batch = parameters.n_ubatch = min(options.batch_tokens or BATCH_TOKENS, tokens)
-        parameters.n_outputs_max = 1  # one row of logits instead of 512: 77 MB less with a usual vocabulary
+        # One row of logits instead of 512: 77 MB less with a usual vocabulary.
+        parameters.n_outputs_max = rows
         parameters.n_threads = threads
         parameters.n_threads_batch = prompt_threads
         parameters.flash_attn_type = _FLASH_ATTENTION[options.flash_attention]
@@ -458,9 +470,9 @@ class Sampler:
         for part in _sampler_parts(vocabulary, sampling, seed):
             C.llama_sampler_chain_add(self._chain, part)
 
-    def sample(self) -> int:
-        """The next token after the newest row of logits."""
-        token: int = C.llama_sampler_sample(self._chain, self._context, -1)
+    def sample(self, row: int = -1) -> int:
+        """The next token after a row of logits, by default the newest."""
+        token: int = C.llama_sampler_sample(self._chain, self._context, row)
         return token
 
     def close(self) -> None:

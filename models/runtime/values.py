@@ -27,13 +27,22 @@ class Sampling:
     seed: int | None = None
 
 
+class Speculation(StrEnum):
+    """How to guess ahead. The text is the same with and without."""
+
+    OFF = "off"
+    LOOKUP = "lookup"  # from the text so far
+    DRAFT = "draft"  # with a small model of the same vocabulary
+
+
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
     """None means automatic. `context_tokens` automatic: what the model was trained for, at most 8,192.
 
     `batch_tokens`: how many tokens of a prompt are evaluated at once. `map_file` False reads the weights into memory
-    of their own instead of mapping the file; `lock_memory` keeps the system from moving them out.
-    `projector`: the path of the file that lets the model see images (mmproj), if it has one.
+    of their own instead of mapping the file; `lock_memory` keeps the system from moving them out. `draft`: the file
+    of the model that guesses, for Speculation.DRAFT. `projector`: the path of the file that lets the model see images
+    (mmproj), if it has one.
     """
 
     context_tokens: int | None = None
@@ -44,7 +53,47 @@ class LoadOptions:
     batch_tokens: int | None = None
     map_file: bool = True
     lock_memory: bool = False
+    speculation: Speculation = Speculation.OFF
+    draft: str = ""
     projector: str | None = None
+
+
+class Effort(StrEnum):
+    """How much a model is asked to think before it answers. AUTOMATIC: as its template has it."""
+
+    AUTOMATIC = ""
+    OFF = "off"
+    ON = "on"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Something a model may ask for. `parameters`: a JSON schema of an object, as JSON text; "" for none."""
+
+    name: str
+    description: str = ""
+    parameters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CalledTool:
+    """A model's request for a tool. `arguments`: a JSON object as text. Both are untrusted: a model wrote them."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A graphics card that llama.cpp can compute on. Bytes; the name is the driver's."""
+
+    name: str
+    free_bytes: int
+    total_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +110,18 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of the conversation as the template sees it. `role`: system, user or assistant.
+    """One message of the conversation as the template sees it. `role`: system, user, assistant or tool.
 
-    `images` stand before the text.
+    An assistant's turn may hold `calls`, and the `reasoning` that led to them: families differ in whether they want
+    to read that again. A tool's turn is the result of the call with the id `call_id`. `images` stand before the text.
     """
 
     role: str
     text: str
     images: tuple[Image, ...] = ()
+    calls: tuple[CalledTool, ...] = ()
+    call_id: str = ""
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +138,7 @@ class ModelCard:
     licence: str
     has_template: bool
     template_sha256: str
+    read_bytes: int = 0  # of weights, for each token; 0 when unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +153,27 @@ class Placement:
     threads: int
     prompt_threads: int
     context_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter beside a model. `strength` 1 is what it was trained for, 0 nothing."""
+
+    path: str
+    strength: float = 1.0
+
+
+class ConstraintKind(StrEnum):
+    """What the text of a `Constraint` is."""
+
+    JSON = "json"  # any object or list; the text is empty
+    SCHEMA = "schema"  # a JSON schema
+    GRAMMAR = "grammar"  # GBNF, llama.cpp's notation
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """What an answer must keep to. A model's thinking before the answer is free."""
+
+    kind: ConstraintKind
+    text: str = ""

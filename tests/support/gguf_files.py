@@ -288,3 +288,33 @@ def _absurd_count(data: bytearray, header: int, dice: random.Random) -> tuple[by
     value = dice.choice((0, count - 1, count + 1, count * 2, 2**31, 2**63, 2**64 - 1))
     struct.pack_into("<Q", data, place, value)
     return data, f"count at {place} = {value}"
+
+
+# ---- what goes with a model
+
+
+def write_adapter(
+    path: Path,
+    *,
+    architecture: str = "llama",
+    width: int = _WIDTH,
+    tensors: tuple[str, ...] = ("blk.0.ffn_up.weight", "blk.1.ffn_up.weight"),
+    rank: int = 4,
+    size: float = 0.5,
+    seed: int = 5,
+    kind: str = "adapter",
+    adapter: str = "lora",
+) -> Path:
+    """A LoRA adapter for `write_model`'s weights. `size`: how large its numbers are, and so what it changes."""
+    writer = GGUFWriter(path, architecture)
+    writer.add_string("general.type", kind)
+    writer.add_string("adapter.type", adapter)
+    writer.add_float32("adapter.lora.alpha", float(rank))
+    writer.add_name("Tiny adapter")
+    dice = np.random.default_rng(seed)
+    for name in tensors:
+        rows = _FEED_FORWARD if "ffn_up" in name else _WIDTH
+        writer.add_tensor(f"{name}.lora_a", (dice.normal(0, 1, (rank, width)) * size).astype(np.float32))
+        writer.add_tensor(f"{name}.lora_b", (dice.normal(0, 1, (rows, rank)) * size).astype(np.float32))
+    _write(writer)
+    return path
