@@ -96,9 +96,9 @@ class Loader:
         choices = layers_to_try(command.options.gpu_layers, len(fit.needs.layers), fitting, known)
         model, context, on_gpu = self._place(command.path, header, command.options, fit, threads, choices)
         drafter = make_drafter(model, context, command.options, on_gpu, threads, self._interrupt, self._send)
-        sight = Sight(
-            sight_opener(command.options.projector, model, context, self._log, on_gpu > 0, threads.prompt)
-        )
+        projector = command.options.projector
+        opener = sight_opener(projector, model, context, self._log, on_gpu > 0, threads.prompt)
+        sight = Sight(opener, lambda name: self._send(Stage(name)))
         generator, efforts = self._generator(
             model,
             context,

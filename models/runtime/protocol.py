@@ -123,9 +123,9 @@ class Stage:
     """The worker enters a stage. Each has a deadline, which the parent keeps.
 
     Of a load, in this order: "header", "vocabulary", "weights", "context", "template", "trial". Of an answer:
-    "template", "prompt", "answer". `seconds` asks for a longer deadline where the worker knows that there is
-    much to do (a large vocabulary, a large cache); the parent grants it up to a limit of its own. An answer with
-    other adapters than the one before begins with "adapter".
+    "template", "prompt", "image" (and "prompt" again), "answer". `seconds` asks for a longer deadline where the
+    worker knows that there is much to do (a large vocabulary, a large cache); the parent grants it up to a limit of
+    its own. An answer with other adapters than the one before begins with "adapter".
     """
 
     name: str

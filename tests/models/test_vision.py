@@ -183,6 +183,26 @@ def test_a_projector_that_can_not_be_used_costs_the_image_and_not_the_model(
     runner.run(use())
 
 
+def test_a_projector_that_ends_the_process_is_a_sentence_and_the_next_question_is_answered(
+    runner: asyncio.Runner, tmp_path: Path
+) -> None:
+    path = write_projector(tmp_path / "mmproj.gguf", 64)
+    whole = path.read_bytes()
+    name = b"clip.vision.attention.head_count"
+    place = whole.index(name) + len(name) + 4
+    path.write_bytes(whole[:place] + struct.pack("<I", 4097) + whole[place + 4 :])
+
+    async def use() -> None:
+        model = write_model(tmp_path / "tiny.gguf")
+        async with engine_with(model, LoadOptions(projector=str(path))) as engine:
+            with pytest.raises(RuntimeFault) as told:
+                await ask(engine, [shown(RED)], max_tokens=2)
+            assert told.value.fault is Fault.PROJECTOR_DAMAGED
+            assert (await ask(engine, "Hello", max_tokens=2)).completed.generated_tokens
+
+    runner.run(use())
+
+
 def test_a_model_whose_positions_have_several_dimensions_keeps_its_place(
     runner: asyncio.Runner, tmp_path: Path
 ) -> None:
