@@ -2,7 +2,7 @@
 
 alcove                          open the window
 alcove ask "…"                  stream an answer to standard output
-alcove conversations | models | bench | ledger | network | doctor
+alcove conversations | models | bench | ledger | network | keys | doctor
 """
 
 from __future__ import annotations
@@ -97,9 +97,15 @@ def _parser() -> argparse.ArgumentParser:
     network.add_argument(
         "position", nargs="?", choices=("offline", "downloads"), help=tr("from the next start on")
     )
+    network.add_argument(
+        "--hub", metavar="URL", help=tr("an organisation's own model hub; “public” for huggingface.co again")
+    )
     from desktop.cli.ledger import add_ledger_command
 
     add_ledger_command(commands)
+    from desktop.cli.keys import add_keys_command
+
+    add_keys_command(commands)
     return parser
 
 
@@ -116,7 +122,6 @@ def _models_options(models: argparse.ArgumentParser) -> None:
 
     add("list", tr("list what is on this disk"))
     for name, explanation in (
-        ("info", tr("all that is known of a model on this disk")),
         ("verify", tr("compute its SHA-256 and compare it, where one is known")),
         ("remove", tr("put a model that Alcove downloaded into the trash")),
     ):
@@ -131,15 +136,40 @@ def _models_options(models: argparse.ArgumentParser) -> None:
     change.add_argument(
         "--diff", metavar="OTHER", help=tr("compare it with another model's, or a family's known one")
     )
+    info = add("info", tr("all that is known of a model on this disk, or of one on the model hub"))
+    info.add_argument("name", metavar="NAME", help=tr("its name, file or repository"))
+    info.add_argument(
+        "--hub", action="store_true", help=tr("look on the model hub, even if it is here as well")
+    )
+    info.add_argument(
+        "--context", type=_positive, metavar="N", help=tr("the context it is to be judged for, in tokens")
+    )
     add("import", tr("use a model file from where it lies")).add_argument("file", type=Path, metavar="FILE")
+    add("recommend", tr("what to begin with on this machine")).add_argument(
+        "--purpose",
+        default="chat",
+        choices=("chat", "code", "reasoning", "vision", "embeddings", "translation", "small"),
+        help=tr("what it is for; chat without it"),
+    )
     search = add("search", tr("search the model hub"))
-    search.add_argument("text", metavar="TEXT")
+    search.add_argument("text", metavar="TEXT", nargs="?", default="")
+    search.add_argument("--licence", default="", metavar="NAME", help=tr("as the hub names it: apache-2.0"))
+    search.add_argument("--author", default="", metavar="NAME", help=tr("only of this publisher"))
+    search.add_argument("--task", default="", metavar="NAME", help=tr("as the hub names it: text-generation"))
+    search.add_argument("--ungated", action="store_true", help=tr("only what is open to everybody"))
+    search.add_argument(
+        "--sort",
+        choices=("downloads", "likes", "updated"),
+        default="downloads",
+        help=tr("most or newest first"),
+    )
     search.add_argument("--limit", type=_positive, default=20, metavar="N", help=tr("at most this many"))
     pull = add("pull", tr("fetch a model from the hub and check it"))
     pull.add_argument("repository", metavar="REPOSITORY", help=tr("as on the hub: publisher/name"))
     pull.add_argument(
-        "--quantization", metavar="NAME", help=tr("for example Q4_K_M; the usual choice without it")
+        "--quantization", metavar="NAME", help=tr("for example Q4_K_M; without it, what runs best here")
     )
+    add("downloads", tr("what is being fetched, or waits for it"))
 
 
 def _json_option(parser: argparse.ArgumentParser) -> None:

@@ -21,6 +21,7 @@ from desktop.paths import Paths
 from desktop.processes.child import ChildProcess, spawn
 from desktop.processes.roles import Role
 from models.codec import Codec
+from models.download_files import fetched_files
 from models.library import scan as scanning
 from models.library.candidates import Place, Unreadable
 from models.library.entry import LibraryEntry, ModelFile, Source
@@ -190,6 +191,13 @@ class Library:
         catalogue = await self._opened()
         catalogue.downloaded.update(files)
         await self._save()
+
+    async def note_fetched(self) -> None:
+        """Take over what Alcove fetched and could not tell: the notes beside the files in its folder of models."""
+        catalogue = await self._opened()
+        found = await asyncio.to_thread(fetched_files, self._paths.models, frozenset(catalogue.downloaded))
+        if found:
+            await self.mark_downloaded(found)
 
     # ---- removing
 

@@ -16,11 +16,15 @@ from models.runtime.faults import RuntimeFault
 from models.runtime.values import LoadOptions, ModelCard
 from models.starter import NAME, starter_path
 from providers.errors import ProviderError
-from providers.local import LocalModel
+from providers.local import Answered, LocalModel
 
 
 def make_model(
-    path: Path, options: LoadOptions, kept: KeptStateFiles | None = None, templates: Templates | None = None
+    path: Path,
+    options: LoadOptions,
+    kept: KeptStateFiles | None = None,
+    answered: Answered | None = None,
+    templates: Templates | None = None,
 ) -> Loadable:
     """A model that loads with its first answer, or before when asked to. What it has read is in `kept` afterwards.
 
@@ -29,7 +33,7 @@ def make_model(
     name = NAME if path == starter_path() else ""
     template = partial(templates.replacement, path) if templates is not None else str
     if kept is None:
-        return LocalModel(Engine(spawn_worker), path, options, name, template)
+        return LocalModel(Engine(spawn_worker), path, options, name, answered, template)
 
     async def spawn_with_files() -> ChildProcess:
         files = kept.open(path)
@@ -39,7 +43,7 @@ def make_model(
             for descriptor in files:
                 os.close(descriptor)
 
-    return LocalModel(Engine(spawn_with_files, kept.slot_bytes), path, options, name, template)
+    return LocalModel(Engine(spawn_with_files, kept.slot_bytes), path, options, name, answered, template)
 
 
 def make_templates(folder: Path) -> Templates:

@@ -45,6 +45,11 @@ class Paths:
         return self.home / "templates"
 
     @property
+    def machine(self) -> Path:
+        """How fast this machine was seen to be."""
+        return self.home / "machine.json"
+
+    @property
     def log(self) -> Path:
         return self.home / "alcove.log"
 

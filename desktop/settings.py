@@ -304,6 +304,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("model.opened_files", [], Kind.FILES, policy_may_lock=False),
     Setting("model.current", "", Kind.TEXT, policy_may_lock=False),
+    Setting("model.folders", [], Kind.FILES),  # looked into for models; edited on the models page
 )
 
 LOADED_WITH = (

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from models.ggml_types import BLOCKS, FILE_TYPES
 from models.gguf_texts import Bytes, SeenLists, end_of_texts
+from models.reading import read_per_token
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.values import ModelCard
 
@@ -181,6 +182,7 @@ def card(header: Header, path: str) -> ModelCard:
         template_sha256=hashlib.sha256(template.encode("utf-8", "surrogatepass")).hexdigest()
         if template
         else "",
+        read_bytes=read_per_token(header),
     )
 
 

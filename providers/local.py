@@ -29,6 +29,9 @@ from providers.events import (
 
 _AUTOMATIC = LoadOptions()
 
+Answered = Callable[[ModelCard, Placement, Usage], None]
+"""Told which model answered, where it runs, and what the answer took."""
+
 
 class LocalModel:
     """One model file. Its engine is its own."""
@@ -39,15 +42,17 @@ class LocalModel:
         path: Path,
         options: LoadOptions = _AUTOMATIC,
         title: str = "",
+        answered: Answered | None = None,
         template: Callable[[], str] = str,
     ) -> None:
-        """`title`: what to call it when its own header is not to be asked.
+        """`title`: what to call it when its own header is not to be asked. `answered` is told of each whole answer.
 
         `template`: asked before each answer for a template to use instead of the file's own; "" for none.
         """
         self._engine = engine
         self._path = path
         self._title = title
+        self._answered = answered
         self._template = template
         self._working = 0
         self._idle_since: float | None = None
@@ -128,9 +133,15 @@ class LocalModel:
                 async with aclosing(answer) as reports:
                     async for said in reports:
                         for event in _events(said):
+                            self._tell_of(event)
                             yield event
             except RuntimeFault as fault:
                 raise self._error(fault) from fault
+
+    def _tell_of(self, event: Event) -> None:
+        loaded = self._engine.loaded
+        if self._answered is not None and loaded is not None and isinstance(event, Usage):
+            self._answered(loaded.card, loaded.placement, event)
 
     def _error(self, fault: RuntimeFault) -> ProviderError:
         return ProviderError(fault.fault, fault.detail, {**fault.facts, "file": self._path.name})

@@ -18,6 +18,7 @@ from desktop.settings import Settings
 from desktop.store.faults import StoreFault, StoreFaultKind
 from desktop.store.records import Status
 from desktop.store.store import Store
+from desktop.this_machine import ThisMachine
 from desktop.words import model_fault, store_fault
 from models.runtime.faults import Fault
 from models.runtime.values import Adapter, Constraint, ConstraintKind, Turn
@@ -114,7 +115,10 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
         ),
     )
     model = make_model(
-        path.expanduser().absolute(), settings.load_options(), templates=make_templates(paths.templates)
+        path.expanduser().absolute(),
+        settings.load_options(),
+        answered=ThisMachine(paths.machine).answered,
+        templates=make_templates(paths.templates),
     )
     printer = _Printer(chosen.json)
     try:

@@ -129,16 +129,21 @@ class ModelsViewModel(QObject):
         from models.library.entry import LibraryEntry
 
         seen: dict[str, LibraryEntry] = {}
-        async with aclosing(library.scan()) as reports:
+        folders = [Path(folder) for folder in self._settings.get("model.folders")]
+        async with aclosing(library.scan(folders)) as reports:
             async for report in reports:
                 if isinstance(report, LibraryEntry):
                     seen[report.path] = report
         return seen
 
     def _looked(self, seen: dict[str, LibraryEntry]) -> None:
+        self._scan = None
+        self.show_found(seen)
+
+    def show_found(self, seen: dict[str, LibraryEntry]) -> None:
+        """Take over what a scan of this disk has found, by path."""
         from models.library.entry import Kind
 
-        self._scan = None
         usable = {Kind.CHAT, Kind.BASE}
         self._found = {
             path: entry
@@ -195,6 +200,11 @@ class ModelsViewModel(QObject):
         self._settings.set("model.current", "" if Path(path) == self._starter else path)
         self._placement = None
         self.load()
+
+    def choose_starter(self) -> None:
+        """Use the model that came with Alcove."""
+        if self._starter is not None:
+            self.choose(str(self._starter))
 
     def open_file(self, path: str) -> None:
         """Add a file from disk to the list and use it, if it is a model."""
@@ -286,8 +296,14 @@ class ModelsViewModel(QObject):
         self._loading_job = None
         if model.card is not None:
             self._cards[model.card.path] = model.card
+            if self._library is not None:
+                self._bridge.submit(self._note_use(self._library, model.card.path), failed=_is_no_matter)
         self._placement = model.placement
         self._set_loading(None)
+
+    @staticmethod
+    async def _note_use(library: Library, path: str) -> None:
+        await library.mark_used(path)
 
     def _refused(self, path: str, error: Exception) -> None:
         self._loading_job = None
@@ -306,6 +322,12 @@ class ModelsViewModel(QObject):
         """The model that answers now, for a turn. Runs on core."""
         path = self.current_path
         return None if path is None else await self._shelf.take(path, self._settings.load_options())
+
+
+def _is_no_matter(error: Exception) -> None:
+    """When a model was used last is worth no sentence if the disk refuses it."""
+    if not isinstance(error, OSError):
+        raise error
 
 
 async def _awaiting(card: Awaitable[ModelCard]) -> ModelCard:

@@ -24,9 +24,11 @@ _AROUND_ROWS = 164  # the field above, the words and the buttons below
 
 
 class ModelPicker(Popover):
-    """Bound to the models. `file_wanted` when the person wants to look for a file."""
+    """Bound to the models. `file_wanted` when the person wants to look for a file, `page_wanted` for a part of the
+    models page."""
 
     file_wanted = Signal()
+    page_wanted = Signal(str)
 
     def __init__(self, theme: Theme, window: QWidget, models: ModelsViewModel) -> None:
         super().__init__(theme, window, tr("Models"), tr("Search models"))
@@ -53,7 +55,21 @@ class ModelPicker(Popover):
             self._want_file,
             tr("Use a GGUF file from this computer, where it is"),
         )
+        self.all_models = push_button(
+            tr("All models"),
+            "plain",
+            lambda: self._want_page("library"),
+            tr("Everything about the models on this computer"),
+        )
+        self.find_more = push_button(
+            tr("Find more models…"),
+            "plain",
+            lambda: self._want_page("find"),
+            tr("Find models on the model hub"),
+        )
         below = QHBoxLayout()
+        below.addWidget(self.find_more)
+        below.addWidget(self.all_models)
         below.addWidget(self.open_file)
         below.addStretch(1)
         below.addWidget(self.cancel)
@@ -111,6 +127,10 @@ class ModelPicker(Popover):
     def _want_file(self) -> None:
         self.dismiss()
         self.file_wanted.emit()
+
+    def _want_page(self, part: str) -> None:
+        self.dismiss()
+        self.page_wanted.emit(part)
 
     # ---- taking an opened file off the list
 

@@ -17,6 +17,7 @@ from models.runtime.values import (
     Adapter,
     CalledTool,
     Effort,
+    Gpu,
     LoadOptions,
     ModelCard,
     Placement,
@@ -82,6 +83,11 @@ class Park:
 
 
 @dataclass(frozen=True, slots=True)
+class LookForGpus:
+    """Answer `Gpus`: those that are there now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Stop the load or the answer under way. Acted on by the reader thread, within milliseconds."""
 
@@ -101,6 +107,11 @@ class Ready:
 @dataclass(frozen=True, slots=True)
 class Inspected:
     card: ModelCard
+
+
+@dataclass(frozen=True, slots=True)
+class Gpus:
+    found: tuple[Gpu, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +210,12 @@ class Failed:
     facts: dict[str, int | str] = field(default_factory=dict)
 
 
-Command = Inspect | ReadTemplate | Load | Generate | Park | Cancel
+Command = Inspect | ReadTemplate | Load | Generate | Park | LookForGpus | Cancel
 Report = (
     Ready
     | Inspected
     | TemplateText
+    | Gpus
     | Stage
     | LoadProgress
     | Loaded

@@ -74,6 +74,15 @@ class CalledTool:
 
 
 @dataclass(frozen=True, slots=True)
+class Gpu:
+    """A graphics card that llama.cpp can compute on. Bytes; the name is the driver's."""
+
+    name: str
+    free_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One message of the conversation as the template sees it. `role`: system, user, assistant or tool.
 
@@ -102,6 +111,7 @@ class ModelCard:
     licence: str
     has_template: bool
     template_sha256: str
+    read_bytes: int = 0  # of weights, for each token; 0 when unknown
 
 
 @dataclass(frozen=True, slots=True)

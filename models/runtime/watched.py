@@ -17,6 +17,7 @@ from models.runtime.protocol import (
     Completed,
     Failed,
     Generate,
+    Gpus,
     Inspected,
     Loaded,
     Park,
@@ -58,7 +59,7 @@ _LONGEST = 180.0
 _WATCH_SECONDS = 0.1
 _EXIT_SECONDS = 2.0
 
-_FINAL = (Inspected, TemplateText, Loaded, Completed, Parked, Failed)
+_FINAL = (Inspected, TemplateText, Gpus, Loaded, Completed, Parked, Failed)
 """Each command is answered by exactly one of these, as its last report."""
 
 

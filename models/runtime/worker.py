@@ -24,21 +24,25 @@ from models.runtime.protocol import (
     Command,
     Failed,
     Generate,
+    Gpus,
     Inspect,
     Inspected,
     Load,
+    LookForGpus,
     Park,
     Parked,
     ReadTemplate,
     Ready,
     Report,
+    Stage,
     decode_command,
     encode,
 )
 from models.runtime.template_reading import read_template
+from models.runtime.values import Gpu
 
 _DETAIL = 2_000
-_Work = Inspect | ReadTemplate | Load | Generate | Park
+_Work = Inspect | ReadTemplate | Load | Generate | Park | LookForGpus
 
 
 def main(channel: ChildSide, lock_summary: str, locked: bool) -> NoReturn:
@@ -104,6 +108,10 @@ class _Worker:
                 if self._generator is None:
                     raise RuntimeFault(Fault.GENERATION_FAILED, "no model is loaded")
                 self.send(self._generator.answer(command))
+            case LookForGpus():
+                self.send(Stage("start"))  # a driver may need a while to wake
+                found = (device for device in llama.devices() if device.is_gpu)
+                self.send(Gpus(tuple(Gpu(gpu.description, gpu.free_bytes, gpu.total_bytes) for gpu in found)))
             case Park():
                 if self._generator is not None:
                     self._generator.park()

@@ -157,3 +157,11 @@ def test_bench_tells_how_fast_a_model_is_and_what_it_takes(tmp_path: Path) -> No
     assert speed["prompt_rate"] > speed["generation_rate"] > 0
     assert speed["memory_bytes"] > 100_000_000  # at least its weights
     assert speed["prompt_tokens"] > 256
+
+
+def test_models_are_recommended_for_a_purpose_with_licence_and_where_to_get_them(tmp_path: Path) -> None:
+    listed = json.loads(alcove(tmp_path, "models", "recommend", "--purpose", "embeddings", "--json").stdout)
+    assert all("embeddings" in row["purposes"] and row["licence_words"] and row["source"] for row in listed)
+    told = alcove(tmp_path, "models", "recommend", "--purpose", "embeddings")
+    assert told.returncode == 0 and f"alcove models pull {listed[0]['repo']}" in told.stdout
+    assert alcove(tmp_path, "models", "recommend", "--purpose", "poetry").returncode == 2
