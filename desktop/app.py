@@ -268,6 +268,7 @@ class Parts:
         await self.store.close()  # before the model, which may take seconds to write down what it has read
         await self.shelf.close()
         await self.hub_link.close()
+        await self.chat.images.close()
 
 
 def _make_store(paths: Paths) -> Store:

@@ -57,6 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument(
         "--model", type=Path, metavar="FILE", help=tr("a model file (.gguf) instead of the chosen one")
     )
+    ask.add_argument(
+        "--image",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help=tr("an image to show the model; may be given several times"),
+    )
     ask.add_argument("--system", metavar="TEXT", help=tr("instructions for the model"))
     ask.add_argument("--max-tokens", type=_positive, metavar="N", help=tr("the longest answer, in tokens"))
     ask.add_argument("--seed", type=_natural, metavar="N", help=tr("repeatable choice of words"))
@@ -67,6 +74,17 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="FILE[=STRENGTH]",
         help=tr("a LoRA adapter for the model; 1 is its full strength; may be given again"),
+    )
+    ask.add_argument(
+        "--guess-ahead",
+        choices=("off", "lookup"),
+        help=tr("guess words from the text so far; the answer stays the same"),
+    )
+    ask.add_argument(
+        "--draft",
+        type=Path,
+        metavar="FILE",
+        help=tr("guess ahead with this smaller model of the same family"),
     )
     shape = ask.add_mutually_exclusive_group()
     shape.add_argument("--json-answer", action="store_true", help=tr("the answer must be JSON"))

@@ -40,14 +40,14 @@ class Paths:
         return self.home / "models"
 
     @property
-    def templates(self) -> Path:
-        """Chat templates that were chosen instead of models' own."""
-        return self.home / "templates"
-
-    @property
     def machine(self) -> Path:
         """How fast this machine was seen to be."""
         return self.home / "machine.json"
+
+    @property
+    def templates(self) -> Path:
+        """Chat templates that were chosen instead of models' own."""
+        return self.home / "templates"
 
     @property
     def log(self) -> Path:

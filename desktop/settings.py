@@ -275,6 +275,16 @@ SETTINGS: tuple[Setting, ...] = (
         "The system may not move it to disk. It needs permission, and enough memory for everything else.",
     ),
     Setting(
+        "model.speculation",
+        "off",
+        Kind.CHOICE,
+        "Speed and memory",
+        "Guess ahead",
+        "Words that followed before are guessed and checked together. Answers stay the same; they come faster where "
+        "they repeat a text, and can come slower elsewhere.",
+        choices=(("off", "Never"), ("lookup", "From the conversation")),
+    ),
+    Setting(
         "appearance.theme",
         "system",
         Kind.CHOICE,
@@ -310,6 +320,7 @@ SETTINGS: tuple[Setting, ...] = (
 LOADED_WITH = (
     *("model.context_tokens", "model.threads", "model.gpu_layers", "model.cache_type"),
     *("model.flash_attention", "model.batch_tokens", "model.map_file", "model.lock_memory"),
+    "model.speculation",
 )
 """Settings that need the model loaded anew."""
 
@@ -385,7 +396,7 @@ class Settings:
         )
 
     def load_options(self) -> LoadOptions:
-        from models.runtime.values import CacheType, LoadOptions
+        from models.runtime.values import CacheType, LoadOptions, Speculation
 
         return LoadOptions(
             context_tokens=self.get("model.context_tokens"),
@@ -396,4 +407,5 @@ class Settings:
             batch_tokens=self.get("model.batch_tokens"),
             map_file=self.get("model.map_file"),
             lock_memory=self.get("model.lock_memory"),
+            speculation=Speculation(self.get("model.speculation")),
         )

@@ -133,6 +133,18 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
             | Fault.ADAPTER_DAMAGED
         ):
             return _adapter_text(fault, str(facts.get("adapter", "")), name)
+        case Fault.DRAFT_UNUSABLE:
+            return tr(
+                "The draft model {draft} can't be read or is damaged. Go on without it, or choose another.",
+                draft=facts.get("draft", "?"),
+            )
+        case Fault.DRAFT_OF_ANOTHER_VOCABULARY:
+            return tr(
+                "The draft model {draft} has other words than {name}, so it can't guess for it. "
+                "Choose a smaller model of the same family.",
+                draft=facts.get("draft", "?"),
+                name=name,
+            )
         case Fault.SCHEMA_BROKEN:
             return tr("This is not a JSON schema that can be read, so the model was not asked.")
         case Fault.SCHEMA_UNSUPPORTED:
@@ -141,6 +153,8 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
                 "Take that out of the schema, or write it another way.",
                 what=facts.get("what", "?"),
             )
+        case _:
+            return _image_text(fault, facts, name)
 
 
 def _adapter_text(fault: Fault, adapter: str, name: str) -> str:
@@ -151,7 +165,9 @@ def _adapter_text(fault: Fault, adapter: str, name: str) -> str:
             adapter=adapter,
         )
     if fault is Fault.NOT_AN_ADAPTER:
-        return tr("{adapter} is not a LoRA adapter that Alcove can use. Go on without it.", adapter=adapter)
+        return tr(
+            "The file {adapter} is not a LoRA adapter that Alcove can use. Go on without it.", adapter=adapter
+        )
     if fault is Fault.ADAPTER_FOR_ANOTHER_MODEL:
         return tr(
             "The adapter {adapter} was made for another model than {name}. Go on without it, or choose its model.",
@@ -191,6 +207,66 @@ def _grammar_text(facts: dict[str, int | str]) -> str:
         case "large":
             return tr("The grammar is too large or nested too deeply. The model was not asked.")
     return tr("The grammar can't be read: look at its line {line}. The model was not asked.", line=line)
+
+
+def _image_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
+    projector = facts.get("projector", tr("the file that lets it see"))
+    match fault:
+        case Fault.CANNOT_SEE:
+            return tr(
+                "{name} can't see images. Choose a model that can, or ask without the image.", name=name
+            )
+        case Fault.SIGHT_NOT_BUILT:
+            return tr(
+                "This installation of Alcove was built without the part that reads images. Set it up again to add it. "
+                "Everything else works as before."
+            )
+        case Fault.PROJECTOR_MISSING:
+            return tr(
+                "{name} sees with the help of a second file, {projector}, which can't be read any more. Copy or "
+                "download it again; without images the model works as before.",
+                name=name,
+                projector=projector,
+            )
+        case Fault.PROJECTOR_DAMAGED:
+            return tr(
+                "{name} sees with the help of a second file, {projector}, which is damaged or of a kind that this "
+                "version of Alcove doesn't know. Copy or download it again; without images the model works as before.",
+                name=name,
+                projector=projector,
+            )
+        case Fault.PROJECTOR_OF_ANOTHER:
+            return tr(
+                "{name} can't see with {projector}: it belongs to another model. Download the one that was "
+                "published with {name}; without images the model works as before.",
+                name=name,
+                projector=projector,
+            )
+        case Fault.IMAGE_UNREADABLE:
+            return tr("An image can't be read: it is damaged, or incomplete. Remove it, or add it again.")
+        case Fault.IMAGE_TOO_LARGE:
+            return tr(
+                "An image is too large ({width} × {height} pixels). Make it smaller and add it again.",
+                width=facts.get("width", "?"),
+                height=facts.get("height", "?"),
+            )
+        case Fault.TOO_MANY_IMAGES:
+            return tr(
+                "A message can have {most} images at most. Send these first.", most=facts.get("most", "?")
+            )
+        case Fault.IMAGE_FORMAT:
+            return tr(
+                "This is no image that can be added. Pictures in the formats PNG, JPEG, WebP, GIF and BMP can be."
+            )
+        case Fault.IMAGE_FILE_TOO_LARGE:
+            return tr("This image file is larger than 32 MB. Make it smaller and add it again.")
+        case Fault.IMAGE_FILE_UNREADABLE:
+            return tr(
+                "The file {image} can't be read: it is not there, or this account has no permission.",
+                image=facts.get("image", "?"),
+            )
+        case _:
+            return tr("Something went wrong. Your conversation is safe. Try again.")
 
 
 def _memory_text(facts: dict[str, int | str], name: str) -> str:
@@ -406,6 +482,37 @@ def opening_words(notice: OpeningNotice) -> Sentence:
     return Sentence(text, str(notice.kept) if notice.kept else "")
 
 
+def recommendation_words(row: Recommendation) -> str:
+    """Where a recommended model would run, in a sentence. A guess: its header is read before a download."""
+    need = gigabytes(row.need_bytes)
+    match row.verdict.value:
+        case "gpu":
+            return tr("It fits the graphics card: it needs about {need}.", need=need)
+        case "partly_gpu":
+            return tr("It needs about {need}; a part of it fits the graphics card.", need=need)
+        case "cpu":
+            return tr("It needs about {need} of memory, and there is enough.", need=need)
+        case "slow":
+            return tr("It needs about {need}. It would fit, and write slowly.", need=need)
+    return tr(
+        "It needs about {need}, {missing} more than is free now.",
+        need=need,
+        missing=gigabytes(row.missing_bytes),
+    )
+
+
+def openness_words(openness: str) -> str:
+    """A value of `models.library.entry.Openness`, as a person reads it."""
+    match openness:
+        case "fully open":
+            return tr("Fully open, with its training data")
+        case "open weight":
+            return tr("Open weight")
+        case "semi-open":
+            return tr("Semi-open, with conditions")
+    return tr("Licence unknown")
+
+
 def template_words(view: TemplateView) -> Sentence:
     """What is to be said of the chat template of a model."""
     return Sentence(" ".join(filter(None, _template_sentences(view))), view.problem)
@@ -469,34 +576,3 @@ def replacement_fault(fault: Fault, detail: str, file: str) -> Sentence:
         case _:
             text = tr("The template could not be tried out. Nothing was changed.")
     return Sentence(text, detail)
-
-
-def recommendation_words(row: Recommendation) -> str:
-    """Where a recommended model would run, in a sentence. A guess: its header is read before a download."""
-    need = gigabytes(row.need_bytes)
-    match row.verdict.value:
-        case "gpu":
-            return tr("It fits the graphics card: it needs about {need}.", need=need)
-        case "partly_gpu":
-            return tr("It needs about {need}; a part of it fits the graphics card.", need=need)
-        case "cpu":
-            return tr("It needs about {need} of memory, and there is enough.", need=need)
-        case "slow":
-            return tr("It needs about {need}. It would fit, and write slowly.", need=need)
-    return tr(
-        "It needs about {need}, {missing} more than is free now.",
-        need=need,
-        missing=gigabytes(row.missing_bytes),
-    )
-
-
-def openness_words(openness: str) -> str:
-    """A value of `models.library.entry.Openness`, as a person reads it."""
-    match openness:
-        case "fully open":
-            return tr("Fully open, with its training data")
-        case "open weight":
-            return tr("Open weight")
-        case "semi-open":
-            return tr("Semi-open, with conditions")
-    return tr("Licence unknown")

@@ -61,7 +61,7 @@ def add_turn(
     if conversation_id is None:
         drafted: int | None = None
         is_draft = True
-        conversation_id = create_conversation(connection, title_from(storable(text)), now)
+        conversation_id = create_conversation(connection, _title(text, attached), now)
     else:
         drafted = conversation_id
         is_draft = parent_id == conversation(connection, conversation_id).head_id
@@ -82,6 +82,12 @@ def add_turn(
         set_draft(connection, drafted, "")
         set_draft_attachments(connection, drafted, ())
     return _add_answer(connection, conversation_id, question_id, model, now)
+
+
+def _title(text: str, attached: Sequence[NewAttachment | int]) -> str:
+    """The question's first words; for an image without words, its name."""
+    names = (one.name for one in attached if isinstance(one, NewAttachment))
+    return title_from(storable(text)) or title_from(storable(next(names, "")))
 
 
 def add_reply(

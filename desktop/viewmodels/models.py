@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from desktop.templates import Templates
     from desktop.viewmodels.template import TemplateViewModel
     from models.library.entry import LibraryEntry
-    from models.runtime.values import ModelCard, Placement
+    from models.runtime.values import LoadOptions, ModelCard, Placement
     from providers.events import LoadProgress, ModelReady
 
 Inspect = Callable[[Path], Awaitable["ModelCard"]]
@@ -83,6 +83,7 @@ class ModelsViewModel(QObject):
             None  # the chat templates of models; set by what puts the parts together
         )
         self.loading: float | None = None
+        self.sees: bool | None = None  # whether the model in use sees images; None while nobody has looked
         self._reload_later = QTimer(self, singleShot=True, interval=800)
         self._reload_later.timeout.connect(self.load)
 
@@ -199,6 +200,7 @@ class ModelsViewModel(QObject):
         """Use this model from now on; the conversation stays."""
         self._settings.set("model.current", "" if Path(path) == self._starter else path)
         self._placement = None
+        self.sees = None
         self.load()
 
     def choose_starter(self) -> None:
@@ -275,7 +277,7 @@ class ModelsViewModel(QObject):
         )
 
     async def _load(self, path: Path) -> Loadable:
-        model = await self._shelf.take(path, self._settings.load_options())
+        model = await self._shelf.take(path, await self._options(path))
         async with aclosing(model.load()) as events:
             async for event in events:
                 self._bridge.deliver(self.take, event)
@@ -321,7 +323,26 @@ class ModelsViewModel(QObject):
     async def provider(self) -> Loadable | None:
         """The model that answers now, for a turn. Runs on core."""
         path = self.current_path
-        return None if path is None else await self._shelf.take(path, self._settings.load_options())
+        return None if path is None else await self._shelf.take(path, await self._options(path))
+
+    async def _options(self, path: Path) -> LoadOptions:
+        """How to load a model, with the file that lets it see if there is one. Runs on core."""
+        from desktop.sight import projector_for
+
+        projector = await projector_for(path, self._library)
+        self._bridge.deliver(self._looked_for_projector, path, projector is not None)
+        return replace(self._settings.load_options(), projector=projector)
+
+    def _looked_for_projector(self, path: Path, found: bool) -> None:
+        if path == self.current_path and found is not self.sees:
+            self.sees = found
+            self.changed.emit()
+
+    @property
+    def seeing(self) -> tuple[ModelItem, ...]:
+        """Models of this disk that see images."""
+        found = (entry for entry in self._found.values() if entry.projectors and entry.problem is None)
+        return tuple(_found_item(entry) for entry in found)
 
 
 def _is_no_matter(error: Exception) -> None:

@@ -17,7 +17,7 @@ from desktop.viewmodels.window import WindowState
 from desktop.views.commands import commands
 from desktop.views.conversation_page import ConversationPage
 from desktop.views.main_area import MainArea
-from desktop.views.message_edit import PLAIN, model_path
+from desktop.views.message_edit import PLAIN, has_image, model_path
 from desktop.views.sidebar import Sidebar
 from desktop.views.theme import Theme
 
@@ -111,6 +111,7 @@ class MainWindow(QMainWindow):
         header.network_clicked.connect(self._show_network)
         self.page.status.bind(self._chat, self._models)
         self.page.composer.model_dropped.connect(self._models.open_file)
+        self.page.composer.model_wanted.connect(self._choose_model)
         self.page.computer_asked.connect(self._show_computer)
         self._conversations.opened.connect(self.area.leave)
         self._conversations.opened.connect(self.page.composer.edit.setFocus)
@@ -158,10 +159,10 @@ class MainWindow(QMainWindow):
             "composer": self._in_conversation(page.composer.edit.setFocus),
             "model": self._choose_model,
             "open_model": self._open_model_file,
-            "template": self._show_template,
             "models": lambda: self.area.show_models("library"),
             "find_models": lambda: self.area.show_models("find"),
             "downloads": lambda: self.area.show_models("downloads"),
+            "template": self._show_template,
             "copy_answer": page.copy_last_answer,
             "copy_conversation": page.copy_conversation,
             "undo_delete": self._conversations.undo_delete,
@@ -340,7 +341,7 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         source = event.mimeData()
-        if model_path(source.urls()) is not None or source.hasFormat(PLAIN):
+        if model_path(source.urls()) is not None or source.hasFormat(PLAIN) or has_image(source):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
@@ -348,6 +349,8 @@ class MainWindow(QMainWindow):
         path = model_path(source.urls())
         if path is not None:
             self._models.open_file(path)
+        elif has_image(source):
+            self.page.composer.edit.insertFromMimeData(source)
         elif source.hasFormat(PLAIN):
             self.page.composer.insert(source.text())
         event.acceptProposedAction()

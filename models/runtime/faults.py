@@ -42,6 +42,19 @@ class Fault(StrEnum):
     NOT_AN_ADAPTER = "not_an_adapter"
     ADAPTER_FOR_ANOTHER_MODEL = "adapter_for_another_model"
     ADAPTER_DAMAGED = "adapter_damaged"
+    DRAFT_UNUSABLE = "draft_unusable"
+    DRAFT_OF_ANOTHER_VOCABULARY = "draft_of_another_vocabulary"
+    CANNOT_SEE = "cannot_see"
+    SIGHT_NOT_BUILT = "sight_not_built"
+    PROJECTOR_MISSING = "projector_missing"
+    PROJECTOR_DAMAGED = "projector_damaged"
+    PROJECTOR_OF_ANOTHER = "projector_of_another"
+    IMAGE_UNREADABLE = "image_unreadable"
+    IMAGE_TOO_LARGE = "image_too_large"
+    TOO_MANY_IMAGES = "too_many_images"
+    IMAGE_FORMAT = "image_format"
+    IMAGE_FILE_TOO_LARGE = "image_file_too_large"
+    IMAGE_FILE_UNREADABLE = "image_file_unreadable"
 
 
 class RuntimeFault(Exception):

@@ -7,10 +7,11 @@ own end, a cancel in the middle of a batch, a failure), the two agree again befo
 from __future__ import annotations
 
 import codecs
+import functools
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from typing import cast
@@ -23,8 +24,10 @@ from models.runtime.grammar import check_grammar
 from models.runtime.guided import Lead
 from models.runtime.llama import Context, Decoded, Interrupt, Sampler, Vocabulary
 from models.runtime.llama_grammar import GuidedSampler
+from models.runtime.llama_rows import Rows
 from models.runtime.prompt import Prompt, PromptBuilder
 from models.runtime.protocol import Called, Completed, Generate, Piece, PromptProgress, Report, Stage
+from models.runtime.speculation import ROWS, Drafter, Pace
 from models.runtime.states import KeptStates, shared_length
 from models.runtime.tool_splitter import Said, Span
 from models.runtime.values import Adapter, CalledTool
@@ -46,8 +49,11 @@ class Generator:
         send: Callable[[Report], None],
         states: Callable[[Sequence[Stamp]], KeptStates],
         adapters: Adapters,
+        drafter: Drafter | None = None,
     ) -> None:
-        """`states`: what is kept of conversations with these adapters."""
+        """`states`: what is kept of conversations with these adapters. `drafter`: guesses ahead; the context must
+        have rows of logits for that (`speculation.ROWS`) and be able to go back.
+        """
         self.tokens: list[int] = []
         self._context = context
         self._vocabulary = vocabulary
@@ -57,6 +63,8 @@ class Generator:
         self._send = send
         self._pieces = _Pieces(vocabulary, form)
         self._adapters = adapters
+        self._drafter = drafter
+        self._rows = Rows(context, ROWS) if drafter is not None else None
         self._states_with = states
         self._states = states(())
         builder.know(self._states.known())
@@ -77,12 +85,13 @@ class Generator:
             self._context.tokens // 4,
             self._builder.count,
             partial(self._builder.build, tools=request.tools, effort=request.effort),
+            self._builder.sight.count,
         )
         prompt = kept.prompt
         if not prompt.tokens:
             raise RuntimeFault(Fault.TEMPLATE_BROKEN, "it made an empty prompt")
         prompt_started = time.perf_counter()
-        reused = self._reuse(prompt.tokens)
+        reused = self._reuse(prompt)
         completed = Completed(
             reason=StopReason.CANCELLED,
             prompt_tokens=len(prompt),
@@ -94,7 +103,7 @@ class Generator:
             generate_ms=0.0,
             omitted_turns=kept.omitted_turns,
         )
-        read_all = self._read_prompt(prompt.tokens, reused)
+        read_all = self._read_prompt(prompt, reused)
         completed = replace(completed, prompt_ms=_milliseconds_since(prompt_started))
         if not read_all:
             return completed
@@ -119,20 +128,24 @@ class Generator:
         """Keep what is in the cache, before this process ends or the cache is needed for something else."""
         self._states.keep(self.tokens, self._builder.newest, self._context)
 
-    def _reuse(self, prompt: list[int]) -> int:
+    def _reuse(self, asked: Prompt) -> int:
         """Cut the cache back to what it shares with the prompt. Returns how many tokens that is.
 
         Another conversation's cache comes back from where it was kept, and this one's goes there. At least the
         prompt's last token is evaluated again: its logits are the beginning of the answer.
         """
+        prompt = asked.tokens
         shared = shared_length(self.tokens, prompt)
         if shared < len(self.tokens) // 2:
             self.park()
         slot = self._states.better_than(shared, prompt)
         if slot is not None:
             self.tokens = self._states.restore(slot, self._context)
+            self._context.continue_at(len(self.tokens))
             shared = shared_length(self.tokens, prompt)
         shared = min(shared, len(prompt) - 1)
+        for image in asked.images:  # an image is read as a whole
+            shared = image.start if image.start < shared < image.end else shared
         if shared < len(self.tokens):
             if shared == 0 or not self._context.cut(shared):
                 self._context.clear()
@@ -140,23 +153,41 @@ class Generator:
             del self.tokens[shared:]
         return shared
 
-    def _read_prompt(self, prompt: list[int], reused: int) -> bool:
-        """Evaluate the rest of the prompt, in batches. False when it was interrupted."""
-        total = len(prompt)
+    def _read_prompt(self, prompt: Prompt, reused: int) -> bool:
+        """Evaluate the rest of the prompt, in batches and images. False when it was interrupted."""
+        total = len(prompt.tokens)
         self._send(PromptProgress(reused, total, reused))
-        size = self._context.batch_tokens
-        for start in range(reused, total, size):
-            if self._interrupt.is_set:
-                return False
-            batch = prompt[start : start + size]
-            result = self._context.decode(batch)
-            if result is not Decoded.DONE:
-                self._agree_with_cache()
-                if result is Decoded.INTERRUPTED:
+        place = reused
+        for image in [*(image for image in prompt.images if image.start >= reused), None]:
+            end = total if image is None else image.start
+            for start in range(place, end, self._context.batch_tokens):
+                batch = prompt.tokens[start : min(end, start + self._context.batch_tokens)]
+                if not self._read(batch, functools.partial(self._context.decode, batch)):
                     return False
-                raise RuntimeFault(Fault.GENERATION_FAILED, f"reading the prompt: {result.name.lower()}")
-            self.tokens += batch
-            self._send(PromptProgress(start + len(batch), total, reused))
+                self._send(PromptProgress(len(self.tokens), total, reused))
+            if image is not None:
+                place = image.end
+                read = functools.partial(self._builder.sight.read, image)
+                if not self._read(prompt.tokens[image.start : place], read):
+                    return False
+                self._send(PromptProgress(place, total, reused))
+        return True
+
+    def _read(self, tokens: list[int], decode: Callable[[], Decoded]) -> bool:
+        """Have some of the prompt evaluated. False when it was interrupted."""
+        if self._interrupt.is_set:
+            return False
+        try:
+            result = decode()
+        except RuntimeFault:
+            self._agree_with_cache()
+            raise
+        if result is not Decoded.DONE:
+            self._agree_with_cache()
+            if result is Decoded.INTERRUPTED:
+                return False
+            raise RuntimeFault(Fault.GENERATION_FAILED, f"reading the prompt: {result.name.lower()}")
+        self.tokens += tokens
         return True
 
     def _agree_with_cache(self) -> None:
@@ -177,9 +208,15 @@ class Generator:
         output = _Output(form, prompt.text, self._send)
         sampler = self._sampler(request, output)
         answer: list[int] = []
+        pace = Pace()
         writing_started = time.perf_counter()
         try:
-            reason, first_token = self._loop(sampler, output, answer, request.max_tokens, pieces)
+            full = self._context.tokens - prompt.extra_cells
+            if self._drafter is None or self._rows is None:
+                reason, first_token = self._loop(sampler, output, answer, request.max_tokens, pieces, full)
+            else:
+                ahead = _Ahead(self._drafter, self._rows, pace, pieces, full)
+                reason, first_token = self._loop_ahead(sampler, output, answer, request.max_tokens, ahead)
         finally:
             sampler.close()
         output.finish()
@@ -190,6 +227,8 @@ class Generator:
             generated_tokens=len(answer),
             first_token_ms=(first_token - started) * 1000,
             generate_ms=_milliseconds_since(writing_started),
+            guessed_tokens=pace.guessed,
+            accepted_tokens=pace.accepted,
         )
 
     def _sampler(self, request: Generate, output: _Output) -> Sampler:
@@ -203,14 +242,21 @@ class Generator:
         )
 
     def _loop(
-        self, sampler: Sampler, output: _Output, answer: list[int], max_tokens: int | None, pieces: _Pieces
+        self,
+        sampler: Sampler,
+        output: _Output,
+        answer: list[int],
+        max_tokens: int | None,
+        pieces: _Pieces,
+        full: int,
     ) -> tuple[StopReason, float]:
         """The inner loop. What is done here is paid for each token, so names are local and calls are few.
 
-        Fills `answer`. Returns why it ended, and when the first token was there.
+        `full`: how many tokens the cache can hold. Fills `answer`. Returns why it ended, and when the first token was
+        there.
         """
         tokens, decode_one, sample = self.tokens, self._context.decode_one, sampler.sample
-        interrupt, full = self._interrupt, self._context.tokens
+        interrupt = self._interrupt
         most = full if max_tokens is None else max_tokens
         token = sample()
         first_token = time.perf_counter()
@@ -233,6 +279,66 @@ class Generator:
                 raise RuntimeFault(Fault.GENERATION_FAILED, f"writing the answer: status {status}")
             tokens.append(token)
             token = sample()
+
+    def _loop_ahead(
+        self, sampler: Sampler, output: _Output, answer: list[int], max_tokens: int | None, ahead: _Ahead
+    ) -> tuple[StopReason, float]:
+        """The inner loop with guesses: evaluates them with the token before, keeps those that the sampler chooses too.
+
+        What it returns, and when an answer ends, is as in `_loop`.
+        """
+        tokens, pace, full = self.tokens, ahead.pace, ahead.full
+        most = full if max_tokens is None else max_tokens
+        token = sampler.sample()
+        first_token = time.perf_counter()
+        ahead.drafter.begin(tokens)
+        reason = self._take(token, output, answer, most, ahead)
+        while reason is None:
+            room = min(pace.guess, full - len(tokens) - 1, most - len(answer))
+            guessed = ahead.drafter.guess([*tokens, token], room) if room > 0 else []
+            batch = [token, *guessed]
+            status = Decoded.INTERRUPTED if self._interrupt.is_set else ahead.rows.decode(batch, len(tokens))
+            if status != 0:
+                self._agree_with_cache()
+                if status == Decoded.INTERRUPTED:
+                    return StopReason.CANCELLED, first_token
+                raise RuntimeFault(Fault.GENERATION_FAILED, f"writing the answer: status {status}")
+            tokens.append(token)
+            before = len(tokens)
+            for row, guess in enumerate([*guessed, None]):
+                token = sampler.sample(row)
+                reason = self._take(token, output, answer, most, ahead)
+                if token != guess or reason is not None:
+                    break
+                tokens.append(token)
+            pace.learn(len(guessed), len(tokens) - before)
+            self._agree_with_cache()  # the wrong guesses go
+        return reason, first_token
+
+    def _take(
+        self, token: int, output: _Output, answer: list[int], most: int, ahead: _Ahead
+    ) -> StopReason | None:
+        """A token that was chosen; why the answer ends with it, if it does."""
+        piece = ahead.pieces[token]
+        if piece is None:
+            return StopReason.STOP
+        answer.append(token)
+        if output.write(piece):
+            return StopReason.STOP
+        if len(answer) >= most:
+            return StopReason.LENGTH
+        return StopReason.CONTEXT_FULL if len(self.tokens) >= ahead.full else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """What one answer needs to guess ahead."""
+
+    drafter: Drafter
+    rows: Rows
+    pace: Pace
+    pieces: Mapping[int, bytes | None]
+    full: int  # how many tokens the cache can hold
 
 
 class _Output:

@@ -13,7 +13,7 @@ from models.runtime.llama import library as C
 
 def load_adapter(model: Model, path: str) -> Any:
     """The adapter of a file, which lives as long as the model. Raises `LoadRefused`; the words are in the `Log`."""
-    adapter = C.llama_adapter_lora_init(model._pointer, os.fsencode(path))
+    adapter = C.llama_adapter_lora_init(model.pointer, os.fsencode(path))
     if not adapter:  # to use it would end the process
         raise LoadRefused
     return adapter
@@ -28,5 +28,5 @@ def set_adapters(context: Context, adapters: Sequence[Any], strengths: Sequence[
     """From now on compute with these and no others. What is in the KV cache was computed with the ones before."""
     count = len(adapters)
     pointers = (C.llama_adapter_lora_p_ctypes * count)(*adapters)
-    if C.llama_set_adapters_lora(context._pointer, pointers, count, (ctypes.c_float * count)(*strengths)):
+    if C.llama_set_adapters_lora(context.pointer, pointers, count, (ctypes.c_float * count)(*strengths)):
         raise LoadRefused

@@ -64,7 +64,7 @@ class GuidedSampler(Sampler):
 
         `pieces`: the bytes of each token, none for one that is not shown, None for one that ends the answer.
         """
-        super().__init__(context._pointer, vocabulary, sampling, seed)
+        super().__init__(context.pointer, vocabulary, sampling, seed)
         try:
             self._grammar = Grammar(vocabulary, grammar)
         except RuntimeFault:
@@ -86,9 +86,12 @@ class GuidedSampler(Sampler):
         self._candidates = (C.llama_token_data * size).from_buffer(self._buffer)
         self._all = C.llama_token_data_array(self._candidates, size, -1, False)
 
-    def sample(self) -> int:
-        """The next token. Raises `RuntimeFault` GENERATION_FAILED when this vocabulary has none that fits."""
-        ctypes.memmove(self._row_address, C.llama_get_logits_ith(self._context, -1), len(self._row))
+    def sample(self, row: int = -1) -> int:
+        """The next token after a row of logits, by default the newest.
+
+        Raises `RuntimeFault` GENERATION_FAILED when this vocabulary has none that fits.
+        """
+        ctypes.memmove(self._row_address, C.llama_get_logits_ith(self._context, row), len(self._row))
         token = self._choose(())
         before = self._lead(token)
         if before is not None:

@@ -22,6 +22,7 @@ from models.hardware import Threads, choose_threads, read_machine, usable_memory
 from models.runtime import llama
 from models.runtime.adapters import Adapters, Stamp
 from models.runtime.diagnosis import chat_fault, load_fault
+from models.runtime.drafting import make_drafter
 from models.runtime.ends import end_tokens
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.formats import format_of
@@ -29,9 +30,12 @@ from models.runtime.generation import Generator
 from models.runtime.placement import layers_to_try, reason_for
 from models.runtime.prompt import Guard, PromptBuilder
 from models.runtime.protocol import Load, Loaded, LoadProgress, Report, Stage
+from models.runtime.sight import Sight
+from models.runtime.sight_loading import projector_bytes, projector_key, sight_opener
+from models.runtime.speculation import ROWS, Drafter
 from models.runtime.states import KeptStates
 from models.runtime.template import ChatTemplate
-from models.runtime.values import Effort, LoadOptions, ModelCard, Placement, Turn
+from models.runtime.values import Effort, LoadOptions, ModelCard, Placement, Speculation, Turn
 
 Send = Callable[[Report], None]
 
@@ -68,9 +72,14 @@ class Loader:
             raise fault
         machine = read_machine()
         free = usable_memory(machine) + sum(gpu.free_bytes for gpu in self._gpus)
+        free -= projector_bytes(command.options.projector)
         fit = choose_fit(header, command.options, free)
         threads = choose_threads(machine, command.options.threads)
         model, context, on_gpu = self._place(command.path, header, command.options, fit, threads)
+        drafter = make_drafter(model, context, command.options, on_gpu, threads, self._interrupt, self._send)
+        sight = Sight(
+            sight_opener(command.options.projector, model, context, self._log, on_gpu > 0, threads.prompt)
+        )
         generator, efforts = self._generator(
             model,
             context,
@@ -78,6 +87,8 @@ class Loader:
             Adapters(model, context, header.architecture),
             header,
             command.template,
+            drafter,
+            sight,
         )
         placement = Placement(
             device=self._gpus[0].description if on_gpu else "CPU",
@@ -120,7 +131,12 @@ class Loader:
                 undo.callback(model.close)
                 self._send(Stage("context", fit.need_bytes / _BYTES_PER_SECOND + gpu_seconds))
                 context = model.new_context(
-                    fit.context_tokens, options, threads.generation, threads.prompt, self._interrupt
+                    fit.context_tokens,
+                    options,
+                    threads.generation,
+                    threads.prompt,
+                    self._interrupt,
+                    rows=1 if options.speculation is Speculation.OFF else ROWS,
                 )
                 undo.callback(context.close)
             except llama.LoadRefused:
@@ -163,6 +179,8 @@ class Loader:
         adapters: Adapters,
         header: Header,
         replacement: str,
+        drafter: Drafter | None,
+        sight: Sight,
     ) -> tuple[Generator, tuple[Effort, ...]]:
         vocabulary = model.vocabulary
         if not model.writes_one_token_after_another:
@@ -181,11 +199,11 @@ class Loader:
         )  # what a damaged vocabulary does, it does now, not in the middle of a chat
         control, added = vocabulary.control_and_added()
         guard = Guard([*control, *(text for text in added if _is_a_marker(text, template.source))])
-        builder = PromptBuilder(template, vocabulary, guard, bos, lambda name: self._send(Stage(name)))
+        builder = PromptBuilder(template, vocabulary, guard, bos, lambda name: self._send(Stage(name)), sight)
         form = format_of(template.source, _stop_text(end.strip(), vocabulary))
         form = replace(form, ends=end_tokens(form, end.strip(), template.source, vocabulary, header))
         generator = Generator(
-            context, vocabulary, builder, form, self._interrupt, self._send, states, adapters
+            context, vocabulary, builder, form, self._interrupt, self._send, states, adapters, drafter
         )
         return generator, template.efforts
 
@@ -193,17 +211,11 @@ class Loader:
 def _states(command: Load, adapters: Sequence[Stamp]) -> KeptStates:
     """The kept states of exactly this file, template, cache, llama.cpp and adapters: others would be nonsense."""
     status = os.stat(command.path)
-    kind: tuple[object, ...] = (
-        command.path,
-        status.st_size,
-        status.st_mtime_ns,
-        command.options.cache_type,
-        llama.version(),
-    )
+    kind: tuple[object, ...] = (command.path, status.st_size, status.st_mtime_ns, command.options.cache_type)
+    kind = (*kind, llama.version(), *projector_key(command.options.projector))
     if command.template:
         kind = (*kind, hashlib.sha256(command.template.encode("utf-8", "surrogatepass")).hexdigest())
-    if adapters:
-        kind += tuple(adapters)
+    kind = (*kind, *adapters)
     key = hashlib.sha256(repr(kind).encode("utf-8", "surrogatepass")).hexdigest()
     return KeptStates(command.state_files, key, command.state_bytes)
 

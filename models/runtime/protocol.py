@@ -185,6 +185,7 @@ class Completed:
     """End of an answer. Times in milliseconds, counts in tokens.
 
     `omitted_turns`: the oldest turns left out because the conversation is longer than the context.
+    `guessed_tokens`: guessed ahead; `accepted_tokens`: those of them that became part of the answer.
     """
 
     reason: StopReason
@@ -196,6 +197,8 @@ class Completed:
     first_token_ms: float
     generate_ms: float
     omitted_turns: int = 0
+    guessed_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

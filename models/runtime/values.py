@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,12 +27,22 @@ class Sampling:
     seed: int | None = None
 
 
+class Speculation(StrEnum):
+    """How to guess ahead. The text is the same with and without."""
+
+    OFF = "off"
+    LOOKUP = "lookup"  # from the text so far
+    DRAFT = "draft"  # with a small model of the same vocabulary
+
+
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
     """None means automatic. `context_tokens` automatic: what the model was trained for, at most 8,192.
 
     `batch_tokens`: how many tokens of a prompt are evaluated at once. `map_file` False reads the weights into memory
-    of their own instead of mapping the file; `lock_memory` keeps the system from moving them out.
+    of their own instead of mapping the file; `lock_memory` keeps the system from moving them out. `draft`: the file
+    of the model that guesses, for Speculation.DRAFT. `projector`: the path of the file that lets the model see images
+    (mmproj), if it has one.
     """
 
     context_tokens: int | None = None
@@ -42,6 +53,9 @@ class LoadOptions:
     batch_tokens: int | None = None
     map_file: bool = True
     lock_memory: bool = False
+    speculation: Speculation = Speculation.OFF
+    draft: str = ""
+    projector: str | None = None
 
 
 class Effort(StrEnum):
@@ -83,15 +97,28 @@ class Gpu:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """An image that goes with a turn: a PNG or JPEG file, within the limits of `picture.size_of`."""
+
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, in hexadecimal."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One message of the conversation as the template sees it. `role`: system, user, assistant or tool.
 
     An assistant's turn may hold `calls`, and the `reasoning` that led to them: families differ in whether they want
-    to read that again. A tool's turn is the result of the call with the id `call_id`.
+    to read that again. A tool's turn is the result of the call with the id `call_id`. `images` stand before the text.
     """
 
     role: str
     text: str
+    images: tuple[Image, ...] = ()
     calls: tuple[CalledTool, ...] = ()
     call_id: str = ""
     reasoning: str = ""

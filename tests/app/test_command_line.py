@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.gguf_files import write_adapter, write_model
+from support.vision_files import IMAGE_TOKENS, png, write_projector
 
 
 def alcove(home: Path, *arguments: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
@@ -81,6 +82,34 @@ def test_a_saved_question_is_listed_among_the_conversations(tmp_path: Path) -> N
     listed = json.loads(alcove(tmp_path, "conversations", "--json").stdout)
     assert [conversation["title"] for conversation in listed] == ["Remember the milk"]
     assert "Remember the milk" in alcove(tmp_path, "conversations").stdout
+
+
+def test_an_image_is_shown_to_a_model_that_sees_and_refused_by_one_that_does_not(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    model = write_model(folder / "tiny.gguf")
+    image = tmp_path / "square.png"
+    image.write_bytes(png())
+    ask = (
+        "ask",
+        "What is this?",
+        "--model",
+        str(model),
+        "--image",
+        str(image),
+        "--max-tokens",
+        "3",
+        "--json",
+    )
+    refused = alcove(tmp_path, *ask)
+    assert refused.returncode == 1
+    assert "tiny.gguf can't see images." in refused.stderr
+    write_projector(folder / "mmproj-tiny.gguf", width=64)
+    seen = alcove(tmp_path, *ask, "--save")
+    assert seen.returncode == 0, seen.stderr
+    assert json.loads(seen.stdout)["usage"]["prompt_tokens"] > IMAGE_TOKENS
+    gone = alcove(tmp_path, "ask", "What is this?", "--image", str(tmp_path / "gone.png"))
+    assert gone.returncode == 1 and "gone.png can't be read" in gone.stderr
 
 
 def test_no_conversations_is_not_a_failure_and_makes_no_file(tmp_path: Path) -> None:
