@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,9 +30,12 @@ if TYPE_CHECKING:
     from desktop.chat.session import Session
     from desktop.chat.shelf import Shelf
     from desktop.library import Library
+    from desktop.placements import Placements
     from desktop.store.store import Store
+    from desktop.templates import Templates
     from desktop.viewmodels.downloads import Ready
     from desktop.viewmodels.models_page import ModelsPageViewModel
+    from desktop.viewmodels.quantize import QuantizeViewModel
     from models.runtime.values import ModelCard
 
 log = logging.getLogger(__name__)
@@ -115,7 +118,16 @@ class Parts:
         self.window_state = WindowState(paths.home / "window.json")
         self.conversations = ConversationsViewModel(self.bridge, self.store)
         self.library = later(partial(_make_library, paths))
-        self.models = ModelsViewModel(self.bridge, self.shelf, _inspect, settings, self.library)
+        self.placements = later(partial(_make_placements, paths))
+        self.models = ModelsViewModel(
+            self.bridge,
+            self.shelf,
+            _inspect,
+            settings,
+            self.library,
+            forget_gpu=lambda path: self.placements.forget(path),
+        )
+        self.models.templates = self.templates = later(partial(_make_templates, paths))
         self.chat = ChatViewModel(
             self.bridge, self.store, self.session, self.conversations, self.models, settings
         )
@@ -136,6 +148,7 @@ class Parts:
             self.first_run,
             self.models_page,
         )
+        self.window.quantizer = self._quantizer
         self.conversations.notice.connect(self.chat.notice)
         self.models.notice.connect(self.chat.notice)
         self.settings.changed.connect(self._setting_changed)
@@ -169,7 +182,6 @@ class Parts:
         from desktop.chat.shelf import Shelf
         from desktop.kept_states import KeptStateFiles
         from desktop.local_models import make_model
-        from desktop.placements import Placements
         from desktop.this_machine import ThisMachine
 
         kept = KeptStateFiles(
@@ -181,9 +193,26 @@ class Parts:
         def freed(path: Path) -> None:
             self.bridge.deliver(self.models.freed, path)
 
-        self.placements = Placements(self._paths.placements)
-        make = partial(make_model, kept=kept, experience=self.placements, answered=machine.answered)
+        make = partial(
+            make_model,
+            kept=kept,
+            answered=machine.answered,
+            templates=self.templates,
+            experience=self.placements,
+        )
         return Shelf(make, self._idle_seconds, freed, lambda: self._settings.get("model.most_loaded"))
+
+    @cached_property
+    def _quantizer_model(self) -> QuantizeViewModel:
+        from desktop.viewmodels.quantize import QuantizeViewModel
+
+        model = QuantizeViewModel(self.bridge, self._paths, self.library)
+        model.notice.connect(self.chat.notice)
+        model.made.connect(lambda _: self.models.look_around())
+        return model
+
+    def _quantizer(self) -> QuantizeViewModel:
+        return self._quantizer_model
 
     def _idle_seconds(self) -> float | None:
         minutes: int | None = self._settings.get("model.idle_minutes")
@@ -268,6 +297,7 @@ class Parts:
         await self.store.close()  # before the model, which may take seconds to write down what it has read
         await self.shelf.close()
         await self.hub_link.close()
+        await self.chat.images.close()
 
 
 def _make_store(paths: Paths) -> Store:
@@ -282,10 +312,22 @@ def _make_session(store: Store) -> Session:
     return Session(store)
 
 
+def _make_placements(paths: Paths) -> Placements:
+    from desktop.placements import Placements
+
+    return Placements(paths.placements)
+
+
 def _make_library(paths: Paths) -> Library:
     from desktop.library import Library
 
     return Library(paths)
+
+
+def _make_templates(paths: Paths) -> Templates:
+    from desktop.local_models import make_templates
+
+    return make_templates(paths.templates)
 
 
 async def _inspect(path: Path) -> ModelCard:

@@ -57,9 +57,46 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument(
         "--model", type=Path, metavar="FILE", help=tr("a model file (.gguf) instead of the chosen one")
     )
+    ask.add_argument(
+        "--image",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help=tr("an image to show the model; may be given several times"),
+    )
     ask.add_argument("--system", metavar="TEXT", help=tr("instructions for the model"))
     ask.add_argument("--max-tokens", type=_positive, metavar="N", help=tr("the longest answer, in tokens"))
     ask.add_argument("--seed", type=_natural, metavar="N", help=tr("repeatable choice of words"))
+    ask.add_argument(
+        "--adapter",
+        type=_adapter,
+        action="append",
+        default=[],
+        metavar="FILE[=STRENGTH]",
+        help=tr("a LoRA adapter for the model; 1 is its full strength; may be given again"),
+    )
+    ask.add_argument(
+        "--guess-ahead",
+        choices=("off", "lookup"),
+        help=tr("guess words from the text so far; the answer stays the same"),
+    )
+    ask.add_argument(
+        "--draft",
+        type=Path,
+        metavar="FILE",
+        help=tr("guess ahead with this smaller model of the same family"),
+    )
+    shape = ask.add_mutually_exclusive_group()
+    shape.add_argument("--json-answer", action="store_true", help=tr("the answer must be JSON"))
+    shape.add_argument(
+        "--json-schema",
+        type=Path,
+        metavar="FILE",
+        help=tr("the answer must be JSON that fits this JSON schema"),
+    )
+    shape.add_argument(
+        "--grammar", type=Path, metavar="FILE", help=tr("the answer must keep to this grammar (GBNF)")
+    )
     ask.add_argument("--save", action="store_true", help=tr("keep question and answer as a conversation"))
     _json_option(ask)
     _json_option(commands.add_parser("conversations", help=tr("list the conversations")))
@@ -107,6 +144,16 @@ def _models_options(models: argparse.ArgumentParser) -> None:
         ("remove", tr("put a model that Alcove downloaded into the trash")),
     ):
         add(name, explanation).add_argument("name", metavar="NAME", help=tr("its name, file or repository"))
+    template = add("template", tr("show a model's chat template, compare it, or use another"))
+    template.add_argument("name", metavar="NAME", help=tr("its name, file or repository"))
+    change = template.add_mutually_exclusive_group()
+    change.add_argument(
+        "--use", metavar="FILE", help=tr("a template in a text file, or a form: chatml, llama3, …")
+    )
+    change.add_argument("--reset", action="store_true", help=tr("use the file's own again"))
+    change.add_argument(
+        "--diff", metavar="OTHER", help=tr("compare it with another model's, or a family's known one")
+    )
     info = add("info", tr("all that is known of a model on this disk, or of one on the model hub"))
     info.add_argument("name", metavar="NAME", help=tr("its name, file or repository"))
     info.add_argument(
@@ -141,6 +188,23 @@ def _models_options(models: argparse.ArgumentParser) -> None:
         "--quantization", metavar="NAME", help=tr("for example Q4_K_M; without it, what runs best here")
     )
     add("downloads", tr("what is being fetched, or waits for it"))
+    embed = add("embed", tr("turn texts into vectors with an embedding model"))
+    embed.add_argument("name", metavar="NAME", help=tr("its name, file or repository"))
+    embed.add_argument("texts", nargs="*", metavar="TEXT", help=tr("lines of standard input without any"))
+    _quantize_options(add("quantize", tr("make a smaller version of a model on this disk")))
+
+
+def _quantize_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help=tr("its name, file or repository"))
+    parser.add_argument("type", nargs="?", metavar="TYPE", help=tr("for example Q4_K_M"))
+    parser.add_argument("--list", action="store_true", help=tr("list the types, and what each costs"))
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help=tr("where the new file, or its folder, is")
+    )
+    parser.add_argument("--again", action="store_true", help=tr("even if the model is quantized already"))
+    parser.add_argument(
+        "--keep-output", action="store_true", help=tr("leave the last layer as exact as it is")
+    )
 
 
 def _json_option(parser: argparse.ArgumentParser) -> None:
@@ -151,6 +215,24 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise ValueError  # argparse words it
+    return number
+
+
+def _adapter(text: str) -> tuple[Path, float]:
+    """A file and, after the last "=", a strength; a file's own name may have one too."""
+    name, found, strength = text.rpartition("=")
+    try:
+        return (Path(name), _strength(strength)) if found and name else (Path(text), 1.0)
+    except ValueError:
+        if Path(text).exists():
+            return Path(text), 1.0
+        raise
+
+
+def _strength(text: str) -> float:
+    number = float(text)
+    if not -10 <= number <= 10:  # false for what is no number, too
+        raise ValueError
     return number
 
 

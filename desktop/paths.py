@@ -50,6 +50,11 @@ class Paths:
         return self.home / "machine.json"
 
     @property
+    def templates(self) -> Path:
+        """Chat templates that were chosen instead of models' own."""
+        return self.home / "templates"
+
+    @property
     def log(self) -> Path:
         return self.home / "alcove.log"
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from desktop.i18n import tr
 from desktop.store.faults import StoreFault, StoreFaultKind
+from models.quantization.messages import Problem
 from models.runtime.faults import Fault
 
 if TYPE_CHECKING:
     from desktop.store.records import OpeningNotice
+    from desktop.templates import TemplateView
     from models.recommend import Recommendation
 
 
@@ -78,10 +80,12 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
             )
         case Fault.NOT_A_CHAT_MODEL:
             return tr("{name} is not made for conversations. Choose a chat model.", name=name)
+        case Fault.NOT_AN_EMBEDDING_MODEL:
+            return tr("{name} is not made to turn texts into vectors. Choose an embedding model.", name=name)
         case Fault.NO_TEMPLATE:
             return tr(
                 "{name} doesn't say how to talk with it (it has no chat template), so its answers would be nonsense. "
-                "Choose a version made for chat, often called “Instruct”.",
+                "Choose a version made for chat, often called “Instruct”, or choose a template for it.",
                 name=name,
             )
         case Fault.TEMPLATE_BROKEN:
@@ -123,6 +127,149 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
             )
         case Fault.GENERATION_FAILED:
             return tr("The model could not go on with this answer. Your conversation is safe. Try again.")
+        case Fault.GRAMMAR_BROKEN:
+            return _grammar_text(facts)
+        case (
+            Fault.ADAPTER_MISSING
+            | Fault.NOT_AN_ADAPTER
+            | Fault.ADAPTER_FOR_ANOTHER_MODEL
+            | Fault.ADAPTER_DAMAGED
+        ):
+            return _adapter_text(fault, str(facts.get("adapter", "")), name)
+        case Fault.DRAFT_UNUSABLE:
+            return tr(
+                "The draft model {draft} can't be read or is damaged. Go on without it, or choose another.",
+                draft=facts.get("draft", "?"),
+            )
+        case Fault.DRAFT_OF_ANOTHER_VOCABULARY:
+            return tr(
+                "The draft model {draft} has other words than {name}, so it can't guess for it. "
+                "Choose a smaller model of the same family.",
+                draft=facts.get("draft", "?"),
+                name=name,
+            )
+        case Fault.SCHEMA_BROKEN:
+            return tr("This is not a JSON schema that can be read, so the model was not asked.")
+        case Fault.SCHEMA_UNSUPPORTED:
+            return tr(
+                "This JSON schema uses “{what}”, which Alcove can't hold an answer to. The model was not asked. "
+                "Take that out of the schema, or write it another way.",
+                what=facts.get("what", "?"),
+            )
+        case _:
+            return _image_text(fault, facts, name)
+
+
+def _adapter_text(fault: Fault, adapter: str, name: str) -> str:
+    if fault is Fault.ADAPTER_MISSING:
+        return tr(
+            "The adapter {adapter} can't be read any more. Was it moved, or its disk unplugged? "
+            "Go on without it, or choose another.",
+            adapter=adapter,
+        )
+    if fault is Fault.NOT_AN_ADAPTER:
+        return tr(
+            "The file {adapter} is not a LoRA adapter that Alcove can use. Go on without it.", adapter=adapter
+        )
+    if fault is Fault.ADAPTER_FOR_ANOTHER_MODEL:
+        return tr(
+            "The adapter {adapter} was made for another model than {name}. Go on without it, or choose its model.",
+            adapter=adapter,
+            name=name,
+        )
+    if adapter:
+        return tr(
+            "The adapter {adapter} is damaged. Copy or download it again, or go on without it.",
+            adapter=adapter,
+        )
+    return tr("An adapter is damaged and made the model stop. Go on without it; your conversation is safe.")
+
+
+def _grammar_text(facts: dict[str, int | str]) -> str:
+    rule, line = facts.get("rule", "?"), facts.get("line", "?")
+    match facts.get("what"):
+        case "root":
+            return tr(
+                "The grammar has no rule called “root”, where an answer begins. The model was not asked."
+            )
+        case "undefined":
+            return tr(
+                "The grammar uses “{rule}” but has no rule of that name. The model was not asked.", rule=rule
+            )
+        case "recursion":
+            return tr(
+                "In the grammar the rule “{rule}” begins with itself, so it would never come to an end. "
+                "The model was not asked.",
+                rule=rule,
+            )
+        case "empty":
+            return tr(
+                "In the grammar the rule “{rule}” repeats something that may be empty. The model was not asked.",
+                rule=rule,
+            )
+        case "large":
+            return tr("The grammar is too large or nested too deeply. The model was not asked.")
+    return tr("The grammar can't be read: look at its line {line}. The model was not asked.", line=line)
+
+
+def _image_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
+    projector = facts.get("projector", tr("the file that lets it see"))
+    match fault:
+        case Fault.CANNOT_SEE:
+            return tr(
+                "{name} can't see images. Choose a model that can, or ask without the image.", name=name
+            )
+        case Fault.SIGHT_NOT_BUILT:
+            return tr(
+                "This installation of Alcove was built without the part that reads images. Set it up again to add it. "
+                "Everything else works as before."
+            )
+        case Fault.PROJECTOR_MISSING:
+            return tr(
+                "{name} sees with the help of a second file, {projector}, which can't be read any more. Copy or "
+                "download it again; without images the model works as before.",
+                name=name,
+                projector=projector,
+            )
+        case Fault.PROJECTOR_DAMAGED:
+            return tr(
+                "{name} sees with the help of a second file, {projector}, which is damaged or of a kind that this "
+                "version of Alcove doesn't know. Copy or download it again; without images the model works as before.",
+                name=name,
+                projector=projector,
+            )
+        case Fault.PROJECTOR_OF_ANOTHER:
+            return tr(
+                "{name} can't see with {projector}: it belongs to another model. Download the one that was "
+                "published with {name}; without images the model works as before.",
+                name=name,
+                projector=projector,
+            )
+        case Fault.IMAGE_UNREADABLE:
+            return tr("An image can't be read: it is damaged, or incomplete. Remove it, or add it again.")
+        case Fault.IMAGE_TOO_LARGE:
+            return tr(
+                "An image is too large ({width} × {height} pixels). Make it smaller and add it again.",
+                width=facts.get("width", "?"),
+                height=facts.get("height", "?"),
+            )
+        case Fault.TOO_MANY_IMAGES:
+            return tr(
+                "A message can have {most} images at most. Send these first.", most=facts.get("most", "?")
+            )
+        case Fault.IMAGE_FORMAT:
+            return tr(
+                "This is no image that can be added. Pictures in the formats PNG, JPEG, WebP, GIF and BMP can be."
+            )
+        case Fault.IMAGE_FILE_TOO_LARGE:
+            return tr("This image file is larger than 32 MB. Make it smaller and add it again.")
+        case Fault.IMAGE_FILE_UNREADABLE:
+            return tr(
+                "The file {image} can't be read: it is not there, or this account has no permission.",
+                image=facts.get("image", "?"),
+            )
+        case _:
+            return tr("Something went wrong. Your conversation is safe. Try again.")
 
 
 def _memory_text(facts: dict[str, int | str], name: str) -> str:
@@ -286,6 +433,74 @@ def fit_words(verdict: str, gpu_layers: int, layers: int) -> str:
     return tr("does not fit")
 
 
+def quantization_fault(
+    problem: Problem | Fault, detail: str, facts: dict[str, int | str], model: str
+) -> Sentence:
+    """The sentence for a smaller version that was not made. `model`: the file it should have been made from."""
+    if isinstance(problem, Fault):
+        return model_fault(problem, detail, facts, model)
+    return Sentence(_quantization_text(problem, facts, PurePath(model).name), detail)
+
+
+def _quantization_text(problem: Problem, facts: dict[str, int | str], name: str) -> str:
+    kind = str(facts.get("type", ""))
+    match problem:
+        case Problem.UNKNOWN_TYPE:
+            return tr(
+                "There is no type called {type}. “alcove models quantize --list” shows all of them.",
+                type=kind,
+            )
+        case Problem.NEEDS_MEASURING:
+            return tr(
+                "{type} is so small that it has to be measured first which weights matter (an importance matrix), and "
+                "Alcove can't do that yet. Nothing was made; choose a larger type.",
+                type=kind,
+            )
+        case Problem.QUANTIZED_ALREADY:
+            return tr(
+                "{name} is a smaller version already ({type}). Made smaller once more it answers worse than one that "
+                "is made from the F16 or BF16 file. Nothing was made; do it all the same only without such a file.",
+                name=name,
+                type=kind,
+            )
+        case Problem.NOT_SMALLER:
+            return tr(
+                "As {type}, {name} would take {size}, and it takes {source_size} now. Nothing was made.",
+                type=kind,
+                name=name,
+                size=gigabytes(facts.get("bytes")),
+                source_size=gigabytes(facts.get("source_bytes")),
+            )
+        case Problem.NOT_A_MODEL:
+            return tr(
+                "{name} is not a model of its own: it is a part that belongs to one. Nothing was made.",
+                name=name,
+            )
+        case Problem.EXISTS:
+            return tr("{file} is there already. Nothing was changed.", file=facts.get("file", tr("The file")))
+        case Problem.NO_SPACE:
+            return tr(
+                "There is not enough room on the disk: {need} are needed and {free} are free. Nothing was made.",
+                need=gigabytes(facts.get("need_bytes")),
+                free=gigabytes(facts.get("free_bytes")),
+            )
+        case Problem.DISK:
+            return tr(
+                "The disk refused the new file; {free} are free on it. What there was of it is gone, and {name} is "
+                "unchanged.",
+                free=gigabytes(facts.get("free_bytes")),
+                name=name,
+            )
+        case Problem.STOPPED:
+            return tr(
+                "The process that made the smaller version has ended unexpectedly, perhaps for lack of memory. What "
+                "there was of it is gone, and {name} is unchanged. Try again.",
+                name=name,
+            )
+        case Problem.REFUSED:
+            return tr("{name} can't be made smaller. Nothing was made, and it is unchanged.", name=name)
+
+
 def store_fault(fault: StoreFault) -> Sentence:
     """The sentence for a conversation that could not be read or written."""
     return Sentence(_store_text(fault.kind), fault.detail)
@@ -367,3 +582,68 @@ def openness_words(openness: str) -> str:
         case "semi-open":
             return tr("Semi-open, with conditions")
     return tr("Licence unknown")
+
+
+def template_words(view: TemplateView) -> Sentence:
+    """What is to be said of the chat template of a model."""
+    return Sentence(" ".join(filter(None, _template_sentences(view))), view.problem)
+
+
+def _template_sentences(view: TemplateView) -> tuple[str, ...]:
+    known = view.known
+    published = ""
+    if known is not None:
+        source = f"{known.source}, {known.date}" if known.date else known.source
+        published = tr(
+            "This is the known template of {name} (source: {source}).", name=known.name, source=source
+        )
+    problem = tr("It doesn't work, so the model can't be used with it.") if view.problem else ""
+    match view.verdict.value:
+        case "replaced":
+            form = (
+                tr("It is the form {form}, in Alcove's own words.", form=view.form.title) if view.form else ""
+            )
+            return tr("Replaced by you: the file's own template is not used."), form, published, problem
+        case "known":
+            return published, problem
+        case "unknown":
+            return (
+                tr(
+                    "Not a known one: Alcove's table has no template with this text. Many files bring one of their own."
+                ),
+                problem,
+            )
+    if view.form is None:
+        return (
+            tr(
+                "This file brings no chat template, so it doesn't say how to talk with it. You can choose one for it."
+            ),
+        )
+    return (
+        tr("This file brings no chat template, so it doesn't say how to talk with it."),
+        tr(
+            "Most models of its family are spoken to in the form {form}, which can be used instead. A model that was "
+            "only made to continue texts may still answer oddly.",
+            form=view.form.title,
+        ),
+    )
+
+
+def replacement_fault(fault: Fault, detail: str, file: str) -> Sentence:
+    """The sentence for a chat template that was to be used instead of a model's own, and can't be."""
+    name = PurePath(file).name
+    match fault:
+        case Fault.TEMPLATE_BROKEN:
+            text = tr(
+                "The template in {name} doesn't work with a short conversation. Nothing was changed.",
+                name=name,
+            )
+        case Fault.TEMPLATE_ENDLESS:
+            text = tr("The template in {name} doesn't come to an end. Nothing was changed.", name=name)
+        case Fault.FILE_MISSING:
+            text = tr("There is no file {name}. Nothing was changed.", name=name)
+        case Fault.FILE_UNREADABLE:
+            text = tr("The file {name} can't be read. Nothing was changed.", name=name)
+        case _:
+            text = tr("The template could not be tried out. Nothing was changed.")
+    return Sentence(text, detail)

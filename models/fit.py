@@ -35,10 +35,10 @@ def needs_of(header: Header, options: LoadOptions, context_tokens: int) -> Estim
 def choose_fit(header: Header, options: LoadOptions, free_bytes: int, *, whole: bool = False) -> Fit:
     """The context for a model: what was asked for, or as much as fits up to 8,192 tokens, or with `whole` all of that.
 
-    It is never longer than the model was trained for. Raises `RuntimeFault` NOT_ENOUGH_MEMORY (facts:
-    need_bytes, free_bytes, context_tokens) when even the shortest does not fit.
+    It is never longer than the model was trained for, or its positions are stretched to. Raises `RuntimeFault`
+    NOT_ENOUGH_MEMORY (facts: need_bytes, free_bytes, context_tokens) when even the shortest does not fit.
     """
-    trained = header.number(f"{header.architecture}.context_length")
+    trained = int(header.number(f"{header.architecture}.context_length") * max(1.0, options.rope_stretch))
     longest = max(_SHORTEST_CONTEXT, trained) if trained > 0 else LONGEST_AUTOMATIC_CONTEXT
     if options.context_tokens is not None:
         wanted = max(_SHORTEST_CONTEXT, min(options.context_tokens, longest))

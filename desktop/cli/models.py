@@ -3,12 +3,15 @@
 alcove models [list]                 what can answer here
 alcove models info NAME              all that is known of one on this disk, or of publisher/name on the hub
 alcove models verify NAME            compute its SHA-256
+alcove models template NAME          how to talk with it: see, compare, replace (desktop/cli/templates.py)
 alcove models import FILE            use a file from where it lies
 alcove models remove NAME            only what Alcove downloaded; into the trash
 alcove models recommend              what to begin with on this machine
 alcove models search TEXT            on the hub; the network switch must allow downloads
 alcove models pull REPOSITORY        fetch the quantization that runs best here, and check it
 alcove models downloads              what is being fetched, or waits for it
+alcove models quantize NAME TYPE     make a smaller version
+alcove models embed NAME TEXT…       texts as vectors, in JSON
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 from desktop.cli.hub_models import list_downloads, pull_from_hub, search_hub, show_on_hub
+from desktop.cli.templates import template
 from desktop.cli.terminal import failed, print_json, printable
 from desktop.hub import HubFailed, Offline
 from desktop.i18n import tr
@@ -50,7 +54,15 @@ async def models(chosen: argparse.Namespace, paths: Paths, settings: Settings) -
                 return list_downloads(chosen, paths)
             case "import":
                 return await _import(chosen, library)
-            case "info" | "verify" | "remove":
+            case "quantize":
+                from desktop.cli.quantize import run as quantize
+
+                return await quantize(chosen, paths, library)
+            case "embed":
+                from desktop.cli.embed import run as embed
+
+                return await embed(chosen, library)
+            case "info" | "verify" | "remove" | "template":
                 return await _one(chosen, library, settings, paths)
             case _:
                 return await _list(chosen, library, settings)
@@ -142,6 +154,8 @@ async def _one(chosen: argparse.Namespace, library: Library, settings: Settings,
             return await _verify(chosen, library, found[0])
         case "remove":
             return await _remove(library, found[0])
+        case "template":
+            return await template(chosen, paths, library, found[0])
     if chosen.json:
         print_json(_record(found[0]))
         return 0

@@ -17,7 +17,7 @@ from desktop.viewmodels.window import WindowState
 from desktop.views.commands import commands
 from desktop.views.conversation_page import ConversationPage
 from desktop.views.main_area import MainArea
-from desktop.views.message_edit import PLAIN, model_path
+from desktop.views.message_edit import PLAIN, has_image, model_path
 from desktop.views.sidebar import Sidebar
 from desktop.views.theme import Theme
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QDialog
 
     from desktop.viewmodels.models_page import ModelsPageViewModel
+    from desktop.viewmodels.quantize import QuantizeViewModel
     from desktop.views.command_palette import CommandPalette
     from desktop.views.model_picker import ModelPicker
     from desktop.views.models_page.page import ModelsPage
@@ -69,6 +70,9 @@ class MainWindow(QMainWindow):
         self._models_page = models_page
         self._palette_panel: CommandPalette | None = None
         self._model_panel: ModelPicker | None = None
+        self.quantizer: Callable[[], QuantizeViewModel] | None = (
+            None  # what makes smaller versions, if any does
+        )
         self.setWindowTitle("Alcove")
         self.setAcceptDrops(True)
         self.theme = Theme(self)
@@ -111,6 +115,7 @@ class MainWindow(QMainWindow):
         header.network_clicked.connect(self._show_network)
         self.page.status.bind(self._chat, self._models)
         self.page.composer.model_dropped.connect(self._models.open_file)
+        self.page.composer.model_wanted.connect(self._choose_model)
         self.page.computer_asked.connect(self._show_computer)
         self._conversations.opened.connect(self.area.leave)
         self._conversations.opened.connect(self.page.composer.edit.setFocus)
@@ -161,6 +166,9 @@ class MainWindow(QMainWindow):
             "models": lambda: self.area.show_models("library"),
             "find_models": lambda: self.area.show_models("find"),
             "downloads": lambda: self.area.show_models("downloads"),
+            "template": self._show_template,
+            "make_smaller": self._make_current_smaller,
+            "model_settings": self._show_model_settings,
             "copy_answer": page.copy_last_answer,
             "copy_conversation": page.copy_conversation,
             "undo_delete": self._conversations.undo_delete,
@@ -231,6 +239,7 @@ class MainWindow(QMainWindow):
 
             self._model_panel = ModelPicker(self.theme, self, self._models)
             self._model_panel.file_wanted.connect(self._open_model_file)
+            self._model_panel.settings_wanted.connect(self._show_model_settings)
             self._model_panel.page_wanted.connect(self.area.show_models)
         page = self.area.models or self.page
         self._model_panel.open_below(page.header.model_chip)
@@ -253,10 +262,38 @@ class MainWindow(QMainWindow):
         if path:
             self._models.open_file(path)
 
+    def _show_template(self) -> None:
+        from desktop.views.template_dialog import template_dialog
+
+        path = self._models.current_path
+        if path is not None and self._models.templates is not None:
+            self._open(template_dialog(self.theme, self, self._models, str(path)))
+
+    def _make_current_smaller(self) -> None:
+        if self._models.current_path is not None:
+            self.make_smaller(str(self._models.current_path))
+
+    def make_smaller(self, path: str) -> None:
+        """Open the dialog in which a smaller version of this model is made."""
+        from desktop.views.quantize_dialog import quantize_dialog
+
+        if self.quantizer is not None:
+            self._open(quantize_dialog(self.theme, self, self.quantizer(), path, self._models.choose))
+
     def _show_settings(self) -> None:
         from desktop.views.settings_dialog import SettingsDialog
 
         self._open(SettingsDialog(self.theme, self, self._settings))
+
+    def _show_model_settings(self, path: str = "") -> None:
+        """Of the model in use, unless another is named."""
+        from desktop.views.model_settings_dialog import ModelSettingsDialog
+
+        current = self._models.current
+        path = path or (current.path if current is not None else "")
+        if path:
+            settings = self._models.settings_of(path)
+            self._open(ModelSettingsDialog(self.theme, self, settings, self._models.decided(path)))
 
     def _show_network(self) -> None:
         from desktop.views.network_dialog import network_dialog
@@ -332,7 +369,7 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         source = event.mimeData()
-        if model_path(source.urls()) is not None or source.hasFormat(PLAIN):
+        if model_path(source.urls()) is not None or source.hasFormat(PLAIN) or has_image(source):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
@@ -340,6 +377,8 @@ class MainWindow(QMainWindow):
         path = model_path(source.urls())
         if path is not None:
             self._models.open_file(path)
+        elif has_image(source):
+            self.page.composer.edit.insertFromMimeData(source)
         elif source.hasFormat(PLAIN):
             self.page.composer.insert(source.text())
         event.acceptProposedAction()

@@ -23,7 +23,10 @@ from models.hardware import Threads, choose_threads, read_machine, usable_memory
 from models.parts import read_model
 from models.repacking import weights_are_copied
 from models.runtime import llama
+from models.runtime.adapters import Adapters, Stamp
 from models.runtime.diagnosis import chat_fault, load_fault
+from models.runtime.drafting import make_drafter
+from models.runtime.ends import end_tokens
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.formats import format_of
 from models.runtime.generation import Generator
@@ -39,9 +42,12 @@ from models.runtime.placement import (
 )
 from models.runtime.prompt import Guard, PromptBuilder
 from models.runtime.protocol import Load, Loaded, LoadProgress, Report, Stage, Trying
+from models.runtime.sight import Sight
+from models.runtime.sight_loading import projector_bytes, projector_key, sight_opener
+from models.runtime.speculation import ROWS, Drafter
 from models.runtime.states import KeptStates
 from models.runtime.template import ChatTemplate
-from models.runtime.values import LoadOptions, ModelCard, Placement, Turn
+from models.runtime.values import Effort, LoadOptions, ModelCard, Placement, Speculation, Turn
 
 Send = Callable[[Report], None]
 
@@ -77,10 +83,10 @@ class Loader:
         self._send(Stage("header"))
         header = read_model(command.path)
         fault = chat_fault(header)
-        if fault is not None:
+        if fault is not None and not (command.template and fault.fault is Fault.NO_TEMPLATE):
             raise fault
         machine = read_machine()
-        free = usable_memory(machine)
+        free = usable_memory(machine) - projector_bytes(command.options.projector)
         fit = choose_fit(header, command.options, free + memory_of_gpus(self._gpus), whole=command.may_ask)
         threads = choose_threads(machine, command.options.threads)
         known = still_holds(command.known, self._devices)
@@ -89,7 +95,20 @@ class Loader:
             raise RuntimeFault(Fault.NOT_ENOUGH_MEMORY)
         choices = layers_to_try(command.options.gpu_layers, len(fit.needs.layers), fitting, known)
         model, context, on_gpu = self._place(command.path, header, command.options, fit, threads, choices)
-        generator = self._generator(model, context, _states(command))
+        drafter = make_drafter(model, context, command.options, on_gpu, threads, self._interrupt, self._send)
+        projector = command.options.projector
+        opener = sight_opener(projector, model, context, self._log, on_gpu > 0, threads.prompt)
+        sight = Sight(opener, lambda name: self._send(Stage(name)))
+        generator, efforts = self._generator(
+            model,
+            context,
+            lambda adapters: _states(command, adapters),
+            Adapters(model, context, header.architecture),
+            header,
+            command.template,
+            drafter,
+            sight,
+        )
         placement = Placement(
             device=self._gpus[0].description if on_gpu else "CPU",
             on_gpu=on_gpu > 0,
@@ -115,7 +134,7 @@ class Loader:
             gpu_failed=known is not None and known.failed,
         )
         milliseconds = (time.perf_counter() - started) * 1000
-        return generator, Loaded(card(header, command.path), placement, milliseconds)
+        return generator, Loaded(card(header, command.path), placement, milliseconds, efforts)
 
     def _place(
         self,
@@ -156,7 +175,12 @@ class Loader:
                 undo.callback(model.close)
                 self._send(Stage("context", fit.need_bytes / _BYTES_PER_SECOND + gpu_seconds))
                 context = model.new_context(
-                    fit.context_tokens, options, threads.generation, threads.prompt, self._interrupt
+                    fit.context_tokens,
+                    options,
+                    threads.generation,
+                    threads.prompt,
+                    self._interrupt,
+                    rows=1 if options.speculation is Speculation.OFF else ROWS,
                 )
                 undo.callback(context.close)
             except llama.LoadRefused:
@@ -192,14 +216,26 @@ class Loader:
             raise RuntimeFault(Fault.DAMAGED, "the model computes no numbers")
         context.clear()
 
-    def _generator(self, model: llama.Model, context: llama.Context, states: KeptStates) -> Generator:
+    def _generator(
+        self,
+        model: llama.Model,
+        context: llama.Context,
+        states: Callable[[Sequence[Stamp]], KeptStates],
+        adapters: Adapters,
+        header: Header,
+        replacement: str,
+        drafter: Drafter | None,
+        sight: Sight,
+    ) -> tuple[Generator, tuple[Effort, ...]]:
         vocabulary = model.vocabulary
         if not model.writes_one_token_after_another:
             raise RuntimeFault(Fault.NOT_A_CHAT_MODEL)
         self._send(Stage("template"))
         bos = vocabulary.bos if vocabulary.wants_bos and vocabulary.bos >= 0 else None
         template = ChatTemplate(
-            model.chat_template, vocabulary.text(vocabulary.bos), vocabulary.text(vocabulary.eos)
+            replacement or model.chat_template,
+            vocabulary.text(vocabulary.bos),
+            vocabulary.text(vocabulary.eos),
         )
         prompt, end = template.render([Turn("user", "Hello")]), template.after_answer()
         self._send(Stage("trial"))
@@ -208,9 +244,13 @@ class Loader:
         )  # what a damaged vocabulary does, it does now, not in the middle of a chat
         control, added = vocabulary.control_and_added()
         guard = Guard([*control, *(text for text in added if _is_a_marker(text, template.source))])
-        builder = PromptBuilder(template, vocabulary, guard, bos, lambda name: self._send(Stage(name)))
+        builder = PromptBuilder(template, vocabulary, guard, bos, lambda name: self._send(Stage(name)), sight)
         form = format_of(template.source, _stop_text(end.strip(), vocabulary))
-        return Generator(context, vocabulary, builder, form, self._interrupt, self._send, states)
+        form = replace(form, ends=end_tokens(form, end.strip(), template.source, vocabulary, header))
+        generator = Generator(
+            context, vocabulary, builder, form, self._interrupt, self._send, states, adapters, drafter
+        )
+        return generator, template.efforts
 
 
 def _is_mapped(header: Header, options: LoadOptions, on_gpu: int) -> bool:
@@ -219,11 +259,18 @@ def _is_mapped(header: Header, options: LoadOptions, on_gpu: int) -> bool:
     return options.map_file and (wholly_on_gpu or not weights_are_copied(header))
 
 
-def _states(command: Load) -> KeptStates:
-    """The kept states of exactly this file, cache and llama.cpp: anything else would be read as nonsense."""
+def _states(command: Load, adapters: Sequence[Stamp]) -> KeptStates:
+    """The kept states of exactly this file, template, cache, llama.cpp and adapters: others would be nonsense."""
     status = os.stat(command.path)
-    kind = (command.path, status.st_size, status.st_mtime_ns, command.options.cache_type, llama.version())
-    key = hashlib.sha256(repr(kind).encode("utf-8", "surrogatepass")).hexdigest()
+    options = command.options
+    kind: tuple[object, ...] = (command.path, status.st_size, status.st_mtime_ns, options.cache_type)
+    kind = (*kind, llama.version(), *projector_key(options.projector))
+    if command.template:
+        kind = (*kind, hashlib.sha256(command.template.encode("utf-8", "surrogatepass")).hexdigest())
+    kind = (*kind, *adapters)
+    rope = options.rope_scaling, options.rope_base, options.rope_stretch
+    text = repr(kind) if rope == (None, None, 1.0) else repr((kind, rope))
+    key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return KeptStates(command.state_files, key, command.state_bytes)
 
 

@@ -31,16 +31,18 @@ from models.runtime.protocol import (
     LookForGpus,
     Park,
     Parked,
+    ReadTemplate,
     Ready,
     Report,
     Stage,
     decode_command,
     encode,
 )
+from models.runtime.template_reading import read_template
 from models.runtime.values import Gpu
 
 _DETAIL = 2_000
-_Work = Inspect | Load | Generate | Park | LookForGpus
+_Work = Inspect | ReadTemplate | Load | Generate | Park | LookForGpus
 
 
 def main(channel: ChildSide, lock_summary: str, locked: bool) -> NoReturn:
@@ -95,6 +97,8 @@ class _Worker:
         match command:
             case Inspect(path):
                 self.send(Inspected(inspect(path)))
+            case ReadTemplate():
+                self.send(read_template(command, self.send))
             case Load():
                 if self._generator is not None:
                     raise RuntimeFault(Fault.GENERATION_FAILED, "this worker holds a model already")

@@ -163,6 +163,7 @@ class WindowParts:
     async def _last_things(self) -> None:
         await self.session.close()
         await self.shelf.close()
+        await self.chat.images.close()
         await self.store.close()
         await self.link.close()
 
