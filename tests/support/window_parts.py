@@ -25,7 +25,7 @@ from desktop.viewmodels.conversations import ConversationsViewModel
 from desktop.viewmodels.hub_link import HubLink
 from desktop.viewmodels.models import ModelsViewModel
 from desktop.viewmodels.models_page import make_models_page
-from desktop.viewmodels.network import NetworkViewModel
+from desktop.viewmodels.network import NetworkViewModel, Turn
 from desktop.viewmodels.opening import Opening
 from desktop.viewmodels.settings import SettingsViewModel
 from desktop.viewmodels.window import WindowState
@@ -97,7 +97,9 @@ class WindowParts:
         first_run: bool = False,
         report: LockReport = LOCKED,
         managed: dict[str, Any] | None = None,
+        turn: Turn | None = None,
     ) -> None:
+        """`turn`: what turning the network switch does; None where it can't be turned."""
         said = echo or Echo()
         self.plain_settings = Settings(home / "settings.json", managed or {})
         self.plain_settings.load()
@@ -112,7 +114,7 @@ class WindowParts:
             self.bridge, self.store, self.session, self.conversations, self.models, self.plain_settings
         )
         self.settings = SettingsViewModel(self.plain_settings)
-        self.network = NetworkViewModel(report)
+        self.network = NetworkViewModel(report, None, turn)
         self.link = HubLink()
         self.models_page = make_models_page(
             self.bridge,
