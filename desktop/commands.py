@@ -2,7 +2,7 @@
 
 alcove                          open the window
 alcove ask "…"                  stream an answer to standard output
-alcove conversations | models | bench | ledger | network | doctor
+alcove conversations | models | bench | ledger | network | keys | doctor
 """
 
 from __future__ import annotations
@@ -84,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     from desktop.cli.ledger import add_ledger_command
 
     add_ledger_command(commands)
+    from desktop.cli.keys import add_keys_command
+
+    add_keys_command(commands)
     return parser
 
 

@@ -153,9 +153,21 @@ def _hub_text(code: str, facts: dict[str, int | str]) -> str:
             return tr("The model hub's certificate is not one that this computer trusts. Nothing was sent.")
         case "not_found":
             return tr("The model hub has no such model or file. Check its name.")
-        case "gated_no_token" | "gated_not_accepted" | "token_wrong" | "forbidden":
+        case "gated_no_token" | "no_key":
+            return _no_token_text(code, str(facts.get("keychain", "")))
+        case "gated_not_accepted":
             return tr(
-                "This model is not open to everybody: its conditions have to be accepted on the model hub first."
+                "This model is not open to everybody, and the account of your token may not have it yet. Accept its "
+                "conditions on its page at the model hub; where somebody has to agree first, wait for their answer."
+            )
+        case "token_wrong":
+            return tr(
+                "The model hub does not take your token: it is mistyped, expired or withdrawn. Make a new one at the "
+                "hub, in the settings of your account, and put it in its place, here under “Keys”."
+            )
+        case "forbidden":
+            return tr(
+                "The model hub does not let your account have this. Check on the model's page what it asks for."
             )
         case "rate_limited":
             return tr("The model hub asks to wait. What was fetched is kept; try again in a few minutes.")
@@ -209,6 +221,53 @@ def _hub_text(code: str, facts: dict[str, int | str]) -> str:
         case "ledger":
             return tr("The ledger could not be written, so nothing was sent. Check the disk.")
     return tr("The gate did not let this request out ({rule}). Nothing was sent.", rule=code)
+
+
+def _no_token_text(code: str, keychain: str) -> str:
+    if keychain in ("keychain_locked", "keychain_silent", "keychain_refused"):
+        return " ".join((tr("This needs your token for the model hub."), keychain_words(keychain)))
+    if code == "no_key":
+        return tr("There is no token for the model hub yet, so there is nothing to test. Nothing was sent.")
+    return tr(
+        "This model is not open to everybody. Accept its conditions on its page at the model hub, make an access token "
+        "there, in the settings of your account, and put it in here under “Keys”."
+    )
+
+
+def keychain_words(state: str) -> str:
+    """A `providers.keychain.KeychainState`, and what to do about it."""
+    match state:
+        case "keychain_ready":
+            return tr("The keychain is open.")
+        case "keychain_locked":
+            return tr(
+                "Your keychain is locked, and Alcove does not ask for its password. Unlock it in the program where "
+                "you manage your passwords, or by logging in again, then try again."
+            )
+        case "keychain_absent":
+            return tr("This system has no keychain that Alcove can reach.")
+        case "keychain_none_made":
+            return tr(
+                "There is a keychain service, but no keychain in it yet. Make one in the program where you manage your "
+                "passwords, then try again."
+            )
+        case "keychain_silent":
+            return tr("The keychain did not answer. Nothing was changed; try again in a moment.")
+    return tr("The keychain refused. Nothing was changed.")
+
+
+def key_problem_words(problem: str) -> str:
+    """A `providers.keys.KeyProblem`: why what was put in is no key. Nothing of it is repeated."""
+    match problem:
+        case "key_empty":
+            return tr("There is no key in it. Nothing was stored.")
+        case "key_space":
+            return tr("A key has no spaces and no line breaks. Copy it again, without what stands around it.")
+        case "key_letters":
+            return tr(
+                "There are letters in it that no key has. Copy it again, without what stands around it."
+            )
+    return tr("This is too long for a key. Nothing was stored.")
 
 
 def fit_words(verdict: str, gpu_layers: int, layers: int) -> str:

@@ -32,6 +32,7 @@ from providers.gate.hub_messages import (
     QueueResume,
     QueueWatch,
 )
+from providers.gate.key_messages import KeyDrop, KeyHold, KeyTest
 from providers.gate.ledger import Ledger
 from providers.gate.protocol import (
     Cancel,
@@ -63,7 +64,7 @@ Its end is announced for it. A library that brings its own requests runs inside 
 
 def handlers(hub: HubErrands) -> dict[type, Handler]:
     """Each kind of request and what does it. Another kind is one entry here and one in `protocol.REQUESTS`."""
-    return {
+    todo: dict[type, Handler] = {
         Fetch: fetch,
         HubSearch: hub.search,
         HubLook: hub.look,
@@ -75,7 +76,11 @@ def handlers(hub: HubErrands) -> dict[type, Handler]:
         QueueResume: hub.resume,
         QueueCancel: hub.cancel,
         QueueMove: hub.move,
+        KeyHold: hub.keys.hold,
+        KeyDrop: hub.keys.drop,
+        KeyTest: hub.keys.test,
     }
+    return {kind: hub.keys.explained(handler) for kind, handler in todo.items()}
 
 
 def main(channel: ChildSide, setting: Setting, lock_summary: str, locked: bool) -> NoReturn:

@@ -46,6 +46,7 @@ from providers.gate.hub_messages import (
     QueueWatch,
 )
 from providers.gate.hub_queue import HubQueue
+from providers.gate.key_errands import KeyErrands
 from providers.gate.protocol import GateFault
 from providers.gate.rules import Setting
 from providers.gate.transport import GatedClient, GatedHttp
@@ -68,6 +69,7 @@ class HubErrands:
     """What a broker does with its hub. Each method runs in a thread of its own and may be given up."""
 
     def __init__(self, setting: Setting, client: GatedClient) -> None:
+        self.keys = KeyErrands(setting)
         self._endpoint = setting.mirror.url.rstrip("/") or hub.PUBLIC_HUB
         self._home = Path(setting.home)
         self._http = _HopByHop(GatedHttp(client, follow_redirects=False))
@@ -80,7 +82,7 @@ class HubErrands:
 
         The one place where tokens come in: for searching, pages, headers and downloads.
         """
-        return None
+        return self.keys.token_for(endpoint)
 
     def end(self) -> None:
         """For the end of the process: the queue stops where it is."""

@@ -222,6 +222,9 @@ class _Handler(BaseHTTPRequestHandler):
             content = self.hub.stored(path.split("/")[2])
             return self._content(content, f'"store-{content.sha256[:12]}"') if content else self._reply(404)
         query = parse_qs(parts.query)
+        if path == "/api/whoami-v2":
+            known = self._token() in self.hub.tokens
+            return self._json({"name": "somebody", "type": "user"}) if known else self._reply(401)
         if path == "/api/models":
             return self._json(list(_search(self.hub.repositories, query)))
         if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?", path):

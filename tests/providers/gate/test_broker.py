@@ -52,6 +52,7 @@ from providers.gate.hub_messages import (
     QueueGone,
     QueueStanding,
 )
+from providers.gate.key_messages import KeyHeld, KeyWorks
 from providers.gate.ledger import Ledger
 from providers.gate.protocol import (
     EVENTS,
@@ -348,6 +349,8 @@ SAMPLES: tuple[Event, ...] = (
     HubModelPage(Page(FOUND, "0" * 40, False, (), ("en",), "# card", False), LISTING),
     PullProgress("running", 1, 2, 3.5, None),
     Pulled((PulledFile("/m/b.gguf", "ab" * 32),)),
+    KeyHeld(True),
+    KeyWorks("somebody"),
     HubFitted(Estimate((Layer(9, 8, 7),), 1, 2, 3, 4, False), 4096, 8192, "llama", 30, 2, 20),
     QueueStanding((QUEUED,)),
     QueueAdded("ab" * 8),
