@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from PySide6.QtWidgets import QDialog
 
+    from desktop.viewmodels.keys import KeysViewModel
     from desktop.viewmodels.models_page import ModelsPageViewModel
     from desktop.views.command_palette import CommandPalette
     from desktop.views.model_picker import ModelPicker
@@ -57,8 +58,9 @@ class MainWindow(QMainWindow):
         window_state: WindowState,
         first_run: bool,
         models_page: ModelsPageViewModel | None = None,
+        keys: KeysViewModel | None = None,
     ) -> None:
-        """`models_page`: what the models page is about; None for a window without one."""
+        """`models_page`: what the models page is about; `keys` those for services outside; None for without."""
         super().__init__()
         self._conversations = conversations
         self._chat = chat
@@ -67,6 +69,7 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self._state = window_state
         self._models_page = models_page
+        self._keys = keys
         self._palette_panel: CommandPalette | None = None
         self._model_panel: ModelPicker | None = None
         self.setWindowTitle("Alcove")
@@ -167,6 +170,7 @@ class MainWindow(QMainWindow):
             "stop": self._stop_or_close,
             "sidebar": self._toggle_sidebar,
             "network": self._show_network,
+            "secrets": self._show_secrets,
             "settings": self._show_settings,
             "keys": self._show_keys,
             "quit": self.close,
@@ -248,6 +252,7 @@ class MainWindow(QMainWindow):
         page.header.sidebar_toggled.connect(self._toggle_sidebar)
         page.header.model_clicked.connect(self._choose_model)
         page.header.network_clicked.connect(self._show_network)
+        page.keys_wanted.connect(self._show_secrets)
         return page
 
     def _open_model_file(self) -> None:
@@ -260,12 +265,20 @@ class MainWindow(QMainWindow):
     def _show_settings(self) -> None:
         from desktop.views.settings_dialog import SettingsDialog
 
-        self._open(SettingsDialog(self.theme, self, self._settings))
+        dialog = SettingsDialog(self.theme, self, self._settings)
+        dialog.keys_wanted.connect(self._show_secrets)
+        self._open(dialog)
 
     def _show_network(self) -> None:
         from desktop.views.network_dialog import network_dialog
 
         self._open(network_dialog(self.theme, self, self._network))
+
+    def _show_secrets(self) -> None:
+        from desktop.views.secrets_dialog import secrets_dialog
+
+        if self._keys is not None:
+            self._open(secrets_dialog(self.theme, self, self._keys))
 
     def _show_computer(self) -> None:
         from desktop.views.dialogs import computer_dialog

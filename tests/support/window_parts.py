@@ -23,6 +23,7 @@ from desktop.store.store import Store
 from desktop.viewmodels.chat import ChatState, ChatViewModel
 from desktop.viewmodels.conversations import ConversationsViewModel
 from desktop.viewmodels.hub_link import HubLink
+from desktop.viewmodels.keys import KeysViewModel
 from desktop.viewmodels.models import ModelsViewModel
 from desktop.viewmodels.models_page import make_models_page
 from desktop.viewmodels.network import NetworkViewModel, Turn
@@ -129,6 +130,7 @@ class WindowParts:
             Paths(home),
         )
         self.library = self.models_page.library
+        self.keys = KeysViewModel(self.bridge, self.link, self.network.hub, online=False)
         self.window = MainWindow(
             self.conversations,
             self.chat,
@@ -138,6 +140,7 @@ class WindowParts:
             self.state,
             first_run,
             self.models_page,
+            self.keys,
         )
         self.conversations.notice.connect(self.chat.notice)
         self.models.notice.connect(self.chat.notice)

@@ -104,6 +104,7 @@ class FindPart(PartOfPage):
         self.list.entered.connect(self._entered)
         self.pair.came_back.connect(self.list.setFocus)
         self.pane.said.connect(self.said)
+        self.pane.keys_wanted.connect(self.keys_wanted)
         self.pane.versions.use_wanted.connect(self._use)
         self.pane.versions.downloads_wanted.connect(lambda: self.part_wanted.emit("downloads"))
 

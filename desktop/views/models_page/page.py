@@ -32,6 +32,7 @@ class ModelsPage(QWidget):
 
     left = Signal()
     comes_back = Signal(str)
+    keys_wanted = Signal()
 
     def __init__(
         self,
@@ -130,6 +131,7 @@ class ModelsPage(QWidget):
             made.used.connect(self.left)
             made.said.connect(self.say)
             made.part_wanted.connect(self.open)
+            made.keys_wanted.connect(self.keys_wanted)
             self.stack.addWidget(made)
         return self._parts[name]
 
