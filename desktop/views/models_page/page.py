@@ -164,8 +164,18 @@ class ModelsPage(QWidget):
 
     def _count_downloads(self) -> None:
         """The tab says how many are on their way, for whoever looks at another part."""
+        problem = self._page.downloads.problem
+        if problem is not None and problem.detail == "gone" and self.isVisible():
+            again = tr("Start Alcove again")
+            self.notices.show_notice(Notice(problem.text, action_text=again, action=self._start_again))
         count = len(self._page.downloads.queue)
         self.tabs.buttons[DOWNLOADS].say(tr("Downloads ({count})", count=count) if count else tr("Downloads"))
+
+    def _start_again(self) -> None:
+        """The broker has ended, and a locked window can start no other."""
+        self.comes_back.emit(self.current)
+        if why := self._network.turn(self._network.position):
+            self.notices.show_notice(Notice(why))
 
     # ---- words
 
