@@ -55,6 +55,7 @@ def commands() -> tuple[Command, ...]:
         Command("stop", tr("Stop the answer, or close a bar"), ("Esc",), by_name=False),
         Command("sidebar", tr("Show or hide the list of conversations"), ("Ctrl+B",)),
         Command("network", tr("What can leave this computer")),
+        Command("secrets", tr("Access keys for the model hub")),
         Command("settings", tr("Settings"), ("Ctrl+,",)),
         Command("keys", tr("All keys"), ("F1",)),
         Command("quit", tr("Close Alcove"), ("Ctrl+Q",)),
