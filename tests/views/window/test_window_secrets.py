@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,14 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
+from support.hub_server import HubServer
 from support.secret_service import SecretService, secret_service
 from support.window_parts import WindowParts
 
+from desktop.processes.switch import Position, Switch, write_switch
+from desktop.processes.way_out import close_way_out, open_way_out
+from desktop.viewmodels.hub_link import HubLink
+from desktop.viewmodels.keys import KeysViewModel
 from desktop.views.secrets_dialog import SecretsDialog
 
 pytestmark = [
@@ -95,6 +101,39 @@ def test_without_a_keychain_and_offline_the_dialog_says_what_would_be_possible(
     assert "no keychain" in dialog.notice.text() and "network switch" in dialog.notice.text()
     assert dialog.notice.isVisible() and not dialog.field.isEnabled()
     dialog.close()
+
+
+def test_without_a_keychain_a_key_is_held_for_this_run_and_tested(tmp_path: Path, qtbot: QtBot) -> None:
+    with HubServer(redirect=False) as hub:
+        hub.tokens = {CANARY}
+        write_switch(str(tmp_path), Switch(Position.DOWNLOADS, hub.url, plain_http=True))
+        assert open_way_out(str(tmp_path), {"PATH": os.environ["PATH"]}) == ""
+        parts, link = WindowParts(tmp_path), HubLink()
+        parts.keys = KeysViewModel(parts.bridge, link, hub.url, online=True)
+        try:
+            dialog = opened(parts, qtbot)
+            assert "gone when Alcove is closed" in dialog.notice.text() and dialog.notice.isVisible()
+            QTest.keyClicks(dialog.field, CANARY)
+            QTest.keyClick(dialog.field, Qt.Key.Key_Return)
+            settle(parts, qtbot)
+            assert "held in memory" in dialog.state.text()
+            dialog.test_button.click()
+            settle(parts, qtbot)
+            assert "belongs to somebody" in dialog.outcome.text(), dialog.problem.text()
+            hub.tokens = set()
+            dialog.test_button.click()
+            settle(parts, qtbot)
+            assert "does not take your token" in dialog.problem.text()
+            dialog.remove_button.click()
+            settle(parts, qtbot)
+            assert dialog.state.text() == "No key is stored." and not dialog.test_button.isEnabled()
+            dialog.close()
+        finally:
+            parts.bridge.submit(link.close())
+            parts.close()
+            close_way_out()
+    kept = [path for path in tmp_path.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()]
+    assert kept == []
 
 
 def test_the_settings_lead_to_the_keys(parts: WindowParts, qtbot: QtBot) -> None:
