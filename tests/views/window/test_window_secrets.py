@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ from desktop.processes.switch import Position, Switch, write_switch
 from desktop.processes.way_out import close_way_out, open_way_out
 from desktop.viewmodels.hub_link import HubLink
 from desktop.viewmodels.keys import KeysViewModel
+from desktop.views.models_page.hub_pane import HubPane
 from desktop.views.secrets_dialog import SecretsDialog
+from models.hub_values import Found, Gate, Page
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the Secret Service is Linux's"),
@@ -134,6 +137,19 @@ def test_without_a_keychain_a_key_is_held_for_this_run_and_tested(tmp_path: Path
             close_way_out()
     kept = [path for path in tmp_path.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()]
     assert kept == []
+
+
+def test_a_model_with_conditions_leads_to_the_keys(parts: WindowParts, qtbot: QtBot) -> None:
+    hub_page = parts.models_page.hub_page
+    pane = HubPane(parts.window.theme, hub_page, parts.models_page.downloads)
+    qtbot.addWidget(pane)
+    found = Found("a/b", "a", "text-generation", "mit", Gate.OPEN, 3, 2, "2026-01-01T00:00:00", ())
+    for gate in (Gate.OPEN, Gate.AUTOMATIC):
+        hub_page.page = Page(replace(found, gate=gate), "0" * 40, False, (), (), "", False)
+        pane.show_now()
+        assert pane.keys_row.isHidden() == (gate is Gate.OPEN)
+    with qtbot.waitSignal(pane.keys_wanted, timeout=5_000):
+        pane.keys.click()
 
 
 def test_the_settings_lead_to_the_keys(parts: WindowParts, qtbot: QtBot) -> None:
