@@ -178,6 +178,7 @@ class Parts:
         from desktop.chat.shelf import Shelf
         from desktop.kept_states import KeptStateFiles
         from desktop.local_models import make_model
+        from desktop.placements import Placements
         from desktop.this_machine import ThisMachine
 
         kept = KeptStateFiles(
@@ -186,10 +187,12 @@ class Parts:
 
         machine = ThisMachine(self._paths.machine)
 
-        def freed() -> None:
-            self.bridge.deliver(self.models.freed)
+        def freed(path: Path) -> None:
+            self.bridge.deliver(self.models.freed, path)
 
-        return Shelf(partial(make_model, kept=kept, answered=machine.answered), self._idle_seconds, freed)
+        self.placements = Placements(self._paths.placements)
+        make = partial(make_model, kept=kept, experience=self.placements, answered=machine.answered)
+        return Shelf(make, self._idle_seconds, freed, lambda: self._settings.get("model.most_loaded"))
 
     def _idle_seconds(self) -> float | None:
         minutes: int | None = self._settings.get("model.idle_minutes")
@@ -251,7 +254,7 @@ class Parts:
     def _setting_changed(self, key: str) -> None:
         if key in LOADED_WITH:
             self.models.options_changed()
-        elif key == "model.idle_minutes":
+        elif key in ("model.idle_minutes", "model.most_loaded"):
             self.models.idle_limit_changed()
 
     def _show_window(self, _: str) -> None:

@@ -217,6 +217,18 @@ SETTINGS: tuple[Setting, ...] = (
         automatic="Never",
     ),
     Setting(
+        "model.most_loaded",
+        None,
+        Kind.OPTIONAL_INTEGER,
+        "Model",
+        "Models in memory",
+        "How many models stay in memory, so that changing between them is fast. One that was not used for longest "
+        "leaves first.",
+        1,
+        16,
+        automatic="As many as fit",
+    ),
+    Setting(
         "model.cache_type",
         "f16",
         Kind.CHOICE,

@@ -15,13 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import resources
-from models.estimate import BESIDES, GPU_RESERVE, SLOW, Machine, Verdict
+from models.estimate import GPU_RESERVE, SLOW, Machine, Verdict
 
 _FILE = Path(resources.__file__).parent / "recommendations" / "models.json"
 
 USUAL_MEMORY_BANDWIDTH = 25e9
 USUAL_GPU_BANDWIDTH = 250e9
 """Bytes a second, where nothing was measured: an ordinary laptop's memory, an ordinary graphics card."""
+
+_BESIDES = 96 << 20
+"""Bytes for the process itself."""
 
 _CONTEXT_BYTES = 1_000_000_000
 _CONTEXT_SHARE = 0.1
@@ -150,7 +153,7 @@ def _gpu_room(machine: Machine) -> int:
 
 def _judge(model: Model, machine: Machine) -> Recommendation:
     on_gpu = min(model.need, _gpu_room(machine))
-    missing = max(0, model.need - on_gpu + BESIDES - machine.memory_free)
+    missing = max(0, model.need - on_gpu + _BESIDES - machine.memory_free)
     share = on_gpu / model.need
     memory = machine.memory_bandwidth or USUAL_MEMORY_BANDWIDTH
     gpu = max(machine.gpu_bandwidth or USUAL_GPU_BANDWIDTH, memory)

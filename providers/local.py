@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import assert_never
@@ -76,6 +76,10 @@ class LocalModel:
     def idle_since(self) -> float | None:
         """When it last stopped loading or answering, on the loop's clock; None while it does, or is not loaded."""
         return None if self._working or self.card is None else self._idle_since
+
+    def use_room(self, can_make: Callable[[], bool], make: Callable[[], Awaitable[bool]]) -> None:
+        """How to get more memory for a load that does not fit."""
+        self._engine.use_room(can_make, make)
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:

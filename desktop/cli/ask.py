@@ -14,6 +14,7 @@ from desktop.i18n import tr
 from desktop.known_models import current_model
 from desktop.local_models import make_model
 from desktop.paths import Paths
+from desktop.placements import Placements
 from desktop.settings import Settings
 from desktop.store.faults import StoreFault, StoreFaultKind
 from desktop.store.records import Status
@@ -109,6 +110,7 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
     model = make_model(
         path.expanduser().absolute(),
         settings.load_options(),
+        experience=Placements(paths.placements),
         answered=ThisMachine(paths.machine).answered,
     )
     printer = _Printer(chosen.json)

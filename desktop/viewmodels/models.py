@@ -75,6 +75,7 @@ class ModelsViewModel(QObject):
         self._scan: Job | None = None
         self._cards: dict[str, ModelCard] = {}
         self._placement: Placement | None = None
+        self._in_memory: set[str] = set()
         self._loading_job: Job | None = None
         self._starter = starter_path()
         self.loading: float | None = None
@@ -106,6 +107,8 @@ class ModelsViewModel(QObject):
         remark = tr("Small, for trying things out.") if path == self._starter else ""
         if missing:
             remark = tr("The file is not there now.")
+        elif str(path) in self._in_memory:
+            remark = " ".join(part for part in (remark, tr("In memory.")) if part)
         return ModelItem(str(path), model_name(path, card), _detail(path, card, missing), remark, missing)
 
     @property
@@ -239,9 +242,11 @@ class ModelsViewModel(QObject):
     async def _reconsider(self) -> None:
         self._shelf.reconsider()
 
-    def freed(self) -> None:
-        """The model has left memory because nothing was asked of it. The next question loads it again."""
-        self._placement = None
+    def freed(self, path: Path) -> None:
+        """A model has left memory: nothing was asked of it, or another needed the room. A question loads it again."""
+        self._in_memory.discard(str(path))
+        if path == self.current_path:
+            self._placement = None
         self.changed.emit()
 
     def load(self) -> None:
@@ -281,6 +286,8 @@ class ModelsViewModel(QObject):
             if self._library is not None:
                 self._bridge.submit(self._note_use(self._library, model.card.path), failed=_is_no_matter)
         self._placement = model.placement
+        if self._placement is not None and self.current_path is not None:
+            self._in_memory.add(str(self.current_path))
         self._set_loading(None)
 
     @staticmethod

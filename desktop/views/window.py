@@ -115,8 +115,7 @@ class MainWindow(QMainWindow):
         self.page.status.bind(self._chat, self._models)
         self.page.composer.model_dropped.connect(self._models.open_file)
         self.page.computer_asked.connect(self._show_computer)
-        self._conversations.opened.connect(self.area.leave)
-        self._conversations.opened.connect(self.page.composer.edit.setFocus)
+        self._conversations.opened.connect(self._show_conversation)
         self._settings.changed.connect(self._setting_changed)
         self._use_enter()
 
@@ -133,9 +132,6 @@ class MainWindow(QMainWindow):
         self.theme.dress(self.page.welcome.verticalScrollBar())
         self.theme.settle_style()
         self.is_complete = True
-        if part := self._state.get(_PART):
-            self._state.set(_PART, "")
-            self.area.show_models(part)
 
     # ---- commands
 
@@ -192,6 +188,14 @@ class MainWindow(QMainWindow):
             act()
 
         return go
+
+    def _show_conversation(self) -> None:
+        """A conversation was opened: it is in front, unless Alcove has started itself again from the models page."""
+        self.area.leave()
+        self.page.composer.edit.setFocus()
+        if part := self._state.get(_PART):
+            self._state.set(_PART, "")
+            self.area.show_models(part)
 
     def _start_new(self) -> None:
         self.area.leave()

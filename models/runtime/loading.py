@@ -10,22 +10,35 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import psutil
 
+from models.estimate import gpu_bytes
 from models.fit import Fit, choose_fit
 from models.gguf import Header, card, layer_tensors, read_header
 from models.hardware import Threads, choose_threads, read_machine, usable_memory
+from models.parts import read_model
+from models.repacking import weights_are_copied
 from models.runtime import llama
 from models.runtime.diagnosis import chat_fault, load_fault
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.formats import format_of
 from models.runtime.generation import Generator
-from models.runtime.placement import layers_to_try, reason_for
+from models.runtime.placement import (
+    could_fit_more,
+    devices_in_use,
+    layers_to_try,
+    memory_of_gpus,
+    most_layers,
+    reason_for,
+    signature,
+    still_holds,
+)
 from models.runtime.prompt import Guard, PromptBuilder
-from models.runtime.protocol import Load, Loaded, LoadProgress, Report, Stage
+from models.runtime.protocol import Load, Loaded, LoadProgress, Report, Stage, Trying
 from models.runtime.states import KeptStates
 from models.runtime.template import ChatTemplate
 from models.runtime.values import LoadOptions, ModelCard, Placement, Turn
@@ -36,6 +49,8 @@ Send = Callable[[Report], None]
 _VOCABULARY_TOKENS_PER_SECOND = 15_000
 _BYTES_PER_SECOND = 500_000_000
 _GPU_START_SECONDS = 90.0  # a driver that compiles its programs for the first time
+
+_NOT_THE_GPU = (Fault.LOAD_CANCELLED, Fault.OPTIONS_DO_NOT_FIT, Fault.UNSUPPORTED_ARCHITECTURE)
 
 _PROGRESS_STEP = 0.01
 _LOOK_SECONDS = 0.2
@@ -53,21 +68,27 @@ class Loader:
         self._log = log
         self._interrupt = interrupt
         self._send = send
-        self._gpus = [device for device in llama.devices() if device.is_gpu]
+        self._gpus = devices_in_use(llama.devices())
+        self._devices = signature(self._gpus, llama.version())
 
     def load(self, command: Load) -> tuple[Generator, Loaded]:
         """Load a file. Raises `RuntimeFault`: any but those of an answer."""
         started = time.perf_counter()
         self._send(Stage("header"))
-        header = read_header(command.path)
+        header = read_model(command.path)
         fault = chat_fault(header)
         if fault is not None:
             raise fault
         machine = read_machine()
-        free = usable_memory(machine) + sum(gpu.free_bytes for gpu in self._gpus)
-        fit = choose_fit(header, command.options, free)
+        free = usable_memory(machine)
+        fit = choose_fit(header, command.options, free + memory_of_gpus(self._gpus), whole=command.may_ask)
         threads = choose_threads(machine, command.options.threads)
-        model, context, on_gpu = self._place(command.path, header, command.options, fit, threads)
+        known = still_holds(command.known, self._devices)
+        fitting = most_layers(fit.needs, self._gpus, free)
+        if command.may_ask and known is None and could_fit_more(fit.needs, self._gpus, fitting, free):
+            raise RuntimeFault(Fault.NOT_ENOUGH_MEMORY)
+        choices = layers_to_try(command.options.gpu_layers, len(fit.needs.layers), fitting, known)
+        model, context, on_gpu = self._place(command.path, header, command.options, fit, threads, choices)
         generator = self._generator(model, context, _states(command))
         placement = Placement(
             device=self._gpus[0].description if on_gpu else "CPU",
@@ -75,27 +96,52 @@ class Loader:
             gpu_layers=on_gpu,
             layers=model.layers,
             reason=reason_for(
-                command.options.gpu_layers, on_gpu, model.layers, self._gpus, llama.has_gpu_support()
+                command.options.gpu_layers,
+                on_gpu,
+                model.layers,
+                self._gpus,
+                llama.has_gpu_support(),
+                fitting=fitting,
+                known=known,
             ),
             threads=threads.generation,
             prompt_threads=threads.prompt,
             context_tokens=context.tokens,
+            devices=self._devices,
+            need_bytes=fit.need_bytes,
+            gpu_bytes=gpu_bytes(fit.needs, on_gpu) if on_gpu else 0,
+            batch_tokens=context.batch_tokens,
+            is_mapped=_is_mapped(header, command.options, on_gpu),
+            gpu_failed=known is not None and known.failed,
         )
         milliseconds = (time.perf_counter() - started) * 1000
         return generator, Loaded(card(header, command.path), placement, milliseconds)
 
     def _place(
-        self, path: str, header: Header, options: LoadOptions, fit: Fit, threads: Threads
+        self,
+        path: str,
+        header: Header,
+        options: LoadOptions,
+        fit: Fit,
+        threads: Threads,
+        choices: Sequence[int],
     ) -> tuple[llama.Model, llama.Context, int]:
-        """Try the GPU first, if there is one, then with fewer layers on it, then the CPU alone."""
-        choices = layers_to_try(options.gpu_layers, len(layer_tensors(header)), self._gpus)
+        """Try these numbers of layers on the GPUs until one works; the last is the processor alone.
+
+        Where it is not for memory that a GPU refuses, fewer layers would not help: then the processor is next.
+        """
+        given_up = False
         for on_gpu in choices:
+            if given_up and on_gpu:
+                continue
+            if on_gpu:
+                self._send(Trying(on_gpu, self._devices))
             try:
                 return *self._try(path, header, options, fit, threads, on_gpu), on_gpu
             except RuntimeFault as fault:
-                only_memory = fault.fault is Fault.NOT_ENOUGH_MEMORY
-                if on_gpu == choices[-1] or not only_memory:
+                if on_gpu == choices[-1] or fault.fault in _NOT_THE_GPU:
                     raise
+                given_up = fault.fault is not Fault.NOT_ENOUGH_MEMORY
         raise AssertionError("the last choice returns or raises")
 
     def _try(
@@ -121,6 +167,7 @@ class Loader:
 
     def _read_weights(self, path: str, header: Header, options: LoadOptions, on_gpu: int) -> llama.Model:
         meter = _Meter(header.weight_bytes, self._send)
+        options = replace(options, map_file=_is_mapped(header, options, on_gpu))
         self._log.on_line = meter.read_log
 
         def on_progress(fraction: float) -> bool:
@@ -164,6 +211,12 @@ class Loader:
         builder = PromptBuilder(template, vocabulary, guard, bos, lambda name: self._send(Stage(name)))
         form = format_of(template.source, _stop_text(end.strip(), vocabulary))
         return Generator(context, vocabulary, builder, form, self._interrupt, self._send, states)
+
+
+def _is_mapped(header: Header, options: LoadOptions, on_gpu: int) -> bool:
+    """Whether the weights are used as they lie in the file: not where a processor copies them all the same."""
+    wholly_on_gpu = on_gpu > len(layer_tensors(header))
+    return options.map_file and (wholly_on_gpu or not weights_are_copied(header))
 
 
 def _states(command: Load) -> KeptStates:

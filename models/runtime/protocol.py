@@ -13,7 +13,7 @@ from models.codec import Codec, encode
 from models.codec import ProtocolError as ProtocolError
 from models.runtime.faults import Fault, StopReason
 from models.runtime.link import Record
-from models.runtime.values import Gpu, LoadOptions, ModelCard, Placement, Sampling, Turn
+from models.runtime.values import Gpu, Known, LoadOptions, ModelCard, Placement, Sampling, Turn
 
 __all__ = ["ProtocolError", "decode_command", "decode_report", "encode"]
 
@@ -30,12 +30,15 @@ class Inspect:
 @dataclass(frozen=True, slots=True)
 class Load:
     """`state_files`: descriptors of files for what the model has read, which the parent opened for this process;
-    `state_bytes`: what each may hold."""
+    `state_bytes`: what each may hold. `known`: what came of the last load like this one.
+    `may_ask`: others would leave memory for this one, so refuse it rather than give it less than it could have."""
 
     path: str
     options: LoadOptions
     state_files: tuple[int, ...] = ()
     state_bytes: int = 0
+    known: Known | None = None
+    may_ask: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,14 @@ class Stage:
 
     name: str
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trying:
+    """A GPU is about to be used: whatever ends the worker before `Loaded`, its driver may have done it."""
+
+    layers: int
+    devices: str  # their signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +171,7 @@ Report = (
     | Inspected
     | Gpus
     | Stage
+    | Trying
     | LoadProgress
     | Loaded
     | PromptProgress

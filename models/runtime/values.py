@@ -54,6 +54,18 @@ class Gpu:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What came of an earlier load of the same file with the same options, if the devices are what they were.
+
+    `devices`: their signature then; `layers` that a GPU took; `failed`: its driver ended the worker.
+    """
+
+    devices: str
+    layers: int
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One message of the conversation as the template sees it. `role`: system, user or assistant."""
 
@@ -90,3 +102,9 @@ class Placement:
     threads: int
     prompt_threads: int
     context_tokens: int
+    devices: str = ""  # the signature of the GPUs there are; "" without
+    need_bytes: int = 0  # what it was said to need
+    gpu_bytes: int = 0  # of that, on GPUs
+    batch_tokens: int = 0
+    is_mapped: bool = True  # the weights are used as they lie in the file
+    gpu_failed: bool = False  # its driver ended a worker, so no GPU was used

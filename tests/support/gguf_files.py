@@ -38,8 +38,10 @@ def write_model(
     control: tuple[str, ...] = CONTROL,
     numbers: Mapping[str, int] | None = None,
     seed: int = 1,
+    split: tuple[int, int] | None = None,
 ) -> Path:
     """A whole model. `words`: extra vocabulary. `numbers`: metadata that replaces or joins what is true.
+    `split`: the number of this file, from 0, and how many files it says there are.
 
     The names in `numbers` are without the architecture: "block_count", "pooling_type".
     """
@@ -57,6 +59,9 @@ def write_model(
     writer.add_float32(f"{architecture}.attention.layer_norm_rms_epsilon", 1e-5)
     writer.add_name("Tiny test model")
     writer.add_file_type(0)
+    if split is not None:
+        writer.add_uint16("split.no", split[0])
+        writer.add_uint16("split.count", split[1])
     if template is not None:
         writer.add_chat_template(template)
     size = _add_vocabulary(writer, words, control)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from desktop.viewmodels.hub_link import HubLink
 from desktop.viewmodels.keys import KeysViewModel
 from desktop.viewmodels.models import ModelsViewModel
 from desktop.viewmodels.models_page import make_models_page
-from desktop.viewmodels.network import NetworkViewModel
+from desktop.viewmodels.network import NetworkViewModel, Turn
 from desktop.viewmodels.opening import Opening
 from desktop.viewmodels.settings import SettingsViewModel
 from desktop.viewmodels.window import WindowState
@@ -64,6 +64,9 @@ class EchoModel:
         yield LoadProgress(1.0)
         yield ModelReady(PLACEMENT)
 
+    def use_room(self, can_make: Callable[[], bool], make: Callable[[], Awaitable[bool]]) -> None:
+        """It needs none."""
+
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         async for event in self._echo.stream(request):
             yield event
@@ -98,7 +101,9 @@ class WindowParts:
         first_run: bool = False,
         report: LockReport = LOCKED,
         managed: dict[str, Any] | None = None,
+        turn: Turn | None = None,
     ) -> None:
+        """`turn`: what turning the network switch does; None where it can't be turned."""
         said = echo or Echo()
         self.plain_settings = Settings(home / "settings.json", managed or {})
         self.plain_settings.load()
@@ -113,7 +118,7 @@ class WindowParts:
             self.bridge, self.store, self.session, self.conversations, self.models, self.plain_settings
         )
         self.settings = SettingsViewModel(self.plain_settings)
-        self.network = NetworkViewModel(report)
+        self.network = NetworkViewModel(report, None, turn)
         self.link = HubLink()
         self.models_page = make_models_page(
             self.bridge,

@@ -56,8 +56,8 @@ class ModelsPage(QWidget):
         for name, (text, description, _) in self._offers().items():
             self.tabs.add(name, text, description)
         self.stack = QStackedWidget()
-        self.notices = NoticeBar(theme)
-        self.undo = UndoBar(theme)
+        self._notices: NoticeBar | None = None
+        self._undo: UndoBar | None = None
         self.remark = Text(theme, "", "soft", wrap=True)
         self.remark.hide()
         self._forget = QTimer(self, singleShot=True, interval=_REMARK_MS)
@@ -73,10 +73,9 @@ class ModelsPage(QWidget):
         top.setSpacing(8)
         top.addWidget(self.back, 0, Qt.AlignmentFlag.AlignTop)
         top.addWidget(self.tabs, 1)
-        below = QVBoxLayout()
+        below = self._below = QVBoxLayout()
         below.setContentsMargins(16, 0, 16, 0)
-        for bar in (self.notices, self.undo, self.remark):
-            below.addWidget(bar)
+        below.addWidget(self.remark)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -157,8 +156,8 @@ class ModelsPage(QWidget):
 
     def step_back(self) -> bool:
         """Close what is open inside the page. False when nothing is."""
-        for bar in (self.notices, self.undo):
-            if bar.isVisible():
+        for bar in (self._notices, self._undo):
+            if bar is not None and bar.isVisible():
                 bar.dismiss()
                 return True
         return self.part(self.current).close_details()
@@ -169,6 +168,22 @@ class ModelsPage(QWidget):
         self.tabs.buttons[DOWNLOADS].say(tr("Downloads ({count})", count=count) if count else tr("Downloads"))
 
     # ---- words
+
+    @property
+    def notices(self) -> NoticeBar:
+        """Made when there is first something to say."""
+        if self._notices is None:
+            self._notices = NoticeBar(self._theme)
+            self._below.insertWidget(0, self._notices)
+        return self._notices
+
+    @property
+    def undo(self) -> UndoBar:
+        """Made when there is first something to take back."""
+        if self._undo is None:
+            self._undo = UndoBar(self._theme)
+            self._below.insertWidget(self._below.indexOf(self.remark), self._undo)
+        return self._undo
 
     def _notice(self, notice: Notice) -> None:
         if self.isVisible():
