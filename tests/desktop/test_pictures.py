@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -97,6 +98,16 @@ def test_what_is_no_usable_image_is_a_sentence_and_the_next_one_is_taken() -> No
         assert (await pictures.prepare(png())).width
 
     use(refuse)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other locks")
+def test_the_process_that_decodes_images_has_no_network_and_starts_no_program() -> None:
+    async def look(pictures: Pictures) -> str:
+        await pictures.prepare(png())
+        return Path(f"/proc/{pictures.pid}/status").read_text("utf-8")
+
+    status = use(look)
+    assert "NoNewPrivs:\t1" in status and "Seccomp:\t2" in status
 
 
 def test_a_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from desktop.processes.roles import Role
 from models.runtime.engine import Engine
 from models.runtime.faults import Fault, RuntimeFault, StopReason
 from models.runtime.picture import MOST_SIDE, media_type, size_of
-from models.runtime.protocol import Completed
+from models.runtime.protocol import Completed, PromptProgress
 from models.runtime.sight_loading import projector_bytes
 from models.runtime.values import Image, LoadOptions, Turn
 
@@ -204,6 +205,25 @@ def test_a_projector_that_ends_the_process_is_a_sentence_and_the_next_question_i
                 await ask(engine, [shown(RED)], max_tokens=2)
             assert told.value.fault is Fault.PROJECTOR_DAMAGED
             assert (await ask(engine, "Hello", max_tokens=2)).completed.generated_tokens
+
+    runner.run(use())
+
+
+def test_an_image_can_be_given_up_while_it_is_looked_at_and_the_model_stays(
+    runner: asyncio.Runner, tmp_path: Path
+) -> None:
+    projector = write_projector(tmp_path / "mmproj.gguf", 64, side=72, layers=24)  # some ten seconds of work
+
+    async def use() -> None:
+        model = write_model(tmp_path / "tiny.gguf", context=8192)
+        async with engine_with(model, LoadOptions(projector=str(projector))) as engine:
+            pid = engine.pid
+            async with aclosing(engine.generate([shown(RED)])) as answer:
+                async for report in answer:
+                    if isinstance(report, PromptProgress) and report.done > 0:
+                        break  # the words before the image are read, and the image is next
+            assert (await ask(engine, "Hello", max_tokens=2)).completed.generated_tokens
+            assert engine.pid == pid
 
     runner.run(use())
 
