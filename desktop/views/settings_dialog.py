@@ -41,8 +41,8 @@ class SettingRow(QWidget):
         self.reset = icon_button(
             theme,
             "rotate-ccw",
-            tr("Back to the default: {setting}", setting=tr(setting.label)),
-            tr("Back to the default"),
+            f"{settings.back_words}: {tr(setting.label)}",
+            settings.back_words,
             self._reset,
         )
         keep = self.reset.sizePolicy()

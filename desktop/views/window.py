@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QDialog
 
     from desktop.viewmodels.models_page import ModelsPageViewModel
+    from desktop.viewmodels.quantize import QuantizeViewModel
     from desktop.views.command_palette import CommandPalette
     from desktop.views.model_picker import ModelPicker
     from desktop.views.models_page.page import ModelsPage
@@ -69,6 +70,9 @@ class MainWindow(QMainWindow):
         self._models_page = models_page
         self._palette_panel: CommandPalette | None = None
         self._model_panel: ModelPicker | None = None
+        self.quantizer: Callable[[], QuantizeViewModel] | None = (
+            None  # what makes smaller versions, if any does
+        )
         self.setWindowTitle("Alcove")
         self.setAcceptDrops(True)
         self.theme = Theme(self)
@@ -163,6 +167,8 @@ class MainWindow(QMainWindow):
             "find_models": lambda: self.area.show_models("find"),
             "downloads": lambda: self.area.show_models("downloads"),
             "template": self._show_template,
+            "make_smaller": self._make_current_smaller,
+            "model_settings": self._show_model_settings,
             "copy_answer": page.copy_last_answer,
             "copy_conversation": page.copy_conversation,
             "undo_delete": self._conversations.undo_delete,
@@ -233,6 +239,7 @@ class MainWindow(QMainWindow):
 
             self._model_panel = ModelPicker(self.theme, self, self._models)
             self._model_panel.file_wanted.connect(self._open_model_file)
+            self._model_panel.settings_wanted.connect(self._show_model_settings)
             self._model_panel.page_wanted.connect(self.area.show_models)
         page = self.area.models or self.page
         self._model_panel.open_below(page.header.model_chip)
@@ -262,10 +269,31 @@ class MainWindow(QMainWindow):
         if path is not None and self._models.templates is not None:
             self._open(template_dialog(self.theme, self, self._models, str(path)))
 
+    def _make_current_smaller(self) -> None:
+        if self._models.current_path is not None:
+            self.make_smaller(str(self._models.current_path))
+
+    def make_smaller(self, path: str) -> None:
+        """Open the dialog in which a smaller version of this model is made."""
+        from desktop.views.quantize_dialog import quantize_dialog
+
+        if self.quantizer is not None:
+            self._open(quantize_dialog(self.theme, self, self.quantizer(), path, self._models.choose))
+
     def _show_settings(self) -> None:
         from desktop.views.settings_dialog import SettingsDialog
 
         self._open(SettingsDialog(self.theme, self, self._settings))
+
+    def _show_model_settings(self, path: str = "") -> None:
+        """Of the model in use, unless another is named."""
+        from desktop.views.model_settings_dialog import ModelSettingsDialog
+
+        current = self._models.current
+        path = path or (current.path if current is not None else "")
+        if path:
+            settings = self._models.settings_of(path)
+            self._open(ModelSettingsDialog(self.theme, self, settings, self._models.decided(path)))
 
     def _show_network(self) -> None:
         from desktop.views.network_dialog import network_dialog

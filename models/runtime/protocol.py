@@ -18,6 +18,7 @@ from models.runtime.values import (
     CalledTool,
     Effort,
     Gpu,
+    Known,
     LoadOptions,
     ModelCard,
     Placement,
@@ -55,13 +56,16 @@ class ReadTemplate:
 @dataclass(frozen=True, slots=True)
 class Load:
     """`state_files`: descriptors of files for what the model has read, which the parent opened for this process;
-    `state_bytes`: what each may hold."""
+    `state_bytes`: what each may hold. `known`: what came of the last load like this one.
+    `may_ask`: others would leave memory for this one, so refuse it rather than give it less than it could have."""
 
     path: str
     options: LoadOptions
     template: str = ""  # instead of the file's own
     state_files: tuple[int, ...] = ()
     state_bytes: int = 0
+    known: Known | None = None
+    may_ask: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,14 @@ class Stage:
 
     name: str
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trying:
+    """A GPU is about to be used: whatever ends the worker before `Loaded`, its driver may have done it."""
+
+    layers: int
+    devices: str  # their signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +232,7 @@ Report = (
     | TemplateText
     | Gpus
     | Stage
+    | Trying
     | LoadProgress
     | Loaded
     | PromptProgress

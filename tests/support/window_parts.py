@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,9 @@ class EchoModel:
         self.placement = PLACEMENT
         yield LoadProgress(1.0)
         yield ModelReady(PLACEMENT)
+
+    def use_room(self, can_make: Callable[[], bool], make: Callable[[], Awaitable[bool]]) -> None:
+        """It needs none."""
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         async for event in self._echo.stream(request):
