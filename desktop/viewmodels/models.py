@@ -420,7 +420,8 @@ def _order(entry: LibraryEntry) -> tuple[bool, str, int]:
 
 def _found_item(entry: LibraryEntry) -> ModelItem:
     """A model of this disk as a line of the picker; one that can't be used says why and can't be chosen."""
-    detail = (entry.size_label, entry.quantization, gigabytes(entry.size), entry.licence)
+    sees = tr("sees images") if entry.projectors else ""
+    detail = (entry.size_label, entry.quantization, gigabytes(entry.size), entry.licence, sees)
     remark = _STORES.get(entry.source.value, "")
     if entry.problem is not None:
         remark = model_fault(entry.problem, entry.detail, entry.facts, entry.path).text
