@@ -45,6 +45,7 @@ def commands() -> tuple[Command, ...]:
         Command("template", tr("Chat template of this model")),
         Command("make_smaller", tr("Make a smaller version of the model…")),
         Command("model_settings", tr("Settings of the model in use")),
+        Command("answers", tr("Answers in this conversation: JSON, adapters…")),
         Command("copy_answer", tr("Copy the last answer"), ("Ctrl+Shift+C",)),
         Command("copy_conversation", tr("Copy the whole conversation")),
         Command("undo_delete", tr("Undo the deletion of a conversation"), ("Ctrl+Z",)),

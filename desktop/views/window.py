@@ -116,6 +116,8 @@ class MainWindow(QMainWindow):
         header.sidebar_toggled.connect(self._toggle_sidebar)
         header.model_clicked.connect(self._choose_model)
         header.network_clicked.connect(self._show_network)
+        header.answers_clicked.connect(self._show_answers)
+        header.bind_answering(self._chat.answering)
         self.page.status.bind(self._chat, self._models)
         self.page.composer.model_dropped.connect(self._models.open_file)
         self.page.composer.model_wanted.connect(self._choose_model)
@@ -161,6 +163,7 @@ class MainWindow(QMainWindow):
             "find_previous": lambda: page.find_bar.previous(),
             "composer": self._in_conversation(page.composer.edit.setFocus),
             "model": self._choose_model,
+            "answers": self._show_answers,
             "open_model": self._open_model_file,
             "models": lambda: self.area.show_models("library"),
             "find_models": lambda: self.area.show_models("find"),
@@ -288,6 +291,12 @@ class MainWindow(QMainWindow):
 
         if self.quantizer is not None:
             self._open(quantize_dialog(self.theme, self, self.quantizer(), path, self._models.choose))
+
+    def _show_answers(self) -> None:
+        from desktop.views.answering_dialog import AnsweringDialog
+
+        self._models.look_around()
+        self._open(AnsweringDialog(self.theme, self, self._chat.answering))
 
     def _show_settings(self) -> None:
         from desktop.views.settings_dialog import SettingsDialog

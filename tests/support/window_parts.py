@@ -102,6 +102,7 @@ class WindowParts:
         report: LockReport = LOCKED,
         managed: dict[str, Any] | None = None,
         turn: Turn | None = None,
+        finds_models: bool = False,
     ) -> None:
         """`turn`: what turning the network switch does; None where it can't be turned."""
         said = echo or Echo()
@@ -113,7 +114,8 @@ class WindowParts:
         self.shelf = Shelf(lambda path, options: _made(path, options, said))
         self.state = WindowState(home / "window.json")
         self.conversations = ConversationsViewModel(self.bridge, self.store)
-        self.models = ModelsViewModel(self.bridge, self.shelf, inspect, self.plain_settings)
+        found = Library(Paths(home), stores=()) if finds_models else None
+        self.models = ModelsViewModel(self.bridge, self.shelf, inspect, self.plain_settings, found)
         self.chat = ChatViewModel(
             self.bridge, self.store, self.session, self.conversations, self.models, self.plain_settings
         )
