@@ -88,10 +88,24 @@ def signature(gpus: Sequence[Device], version: str) -> str:
     if not gpus:
         return ""
     parts = [
-        f"{gpu.name}|{gpu.description}|{gpu.total_bytes}|{_FREE_CLASSES * gpu.free_bytes // max(1, gpu.total_bytes)}"
+        f"{gpu.name}|{_plain(gpu.description)}|{gpu.total_bytes}|{_FREE_CLASSES * gpu.free_bytes // max(1, gpu.total_bytes)}"
         for gpu in gpus
     ]
     return "; ".join([*parts, version])[:1000]
+
+
+def _plain(words: str) -> str:
+    return words.replace("|", "/").replace(";", ",")[:100]
+
+
+def described(devices: str) -> list[tuple[str, int]]:
+    """What each device of a signature calls itself, and its memory in bytes."""
+    found = []
+    for part in devices.split("; ")[:-1]:
+        fields = part.split("|")
+        if len(fields) == 4:
+            found.append((fields[1], int(fields[2]) if fields[2].isdecimal() else 0))
+    return found
 
 
 def still_holds(known: Known | None, devices: str) -> Known | None:
