@@ -70,6 +70,8 @@ def test_what_is_known_is_forgotten_when_devices_or_drivers_change() -> None:
     assert still_holds(failed, signature([replace(GPU[0], description="Another card")], "b1")) is None
     assert still_holds(failed, signature(GPU, "b2")) is None
     assert still_holds(failed, signature([], "b1")) is None
+    unnamed = Known("", 0, failed=True)
+    assert still_holds(unnamed, signature([], "b1")) == unnamed
 
 
 def test_a_gpu_that_shares_the_memory_is_used_only_when_it_is_the_only_one() -> None:
