@@ -42,7 +42,7 @@ CARD = ModelCard("m", "Model", "llama", "", "", 0, 0, "", True, "")
 
 def worker(end: str, after: str = "", layers: int = 0) -> Callable[[], Awaitable[ChildProcess]]:
     """A worker whose driver does `end` when the GPU is used, and which does `after` without it."""
-    place = Placement("CPU", False, layers, 32, GPU_FAILED, 1, 1, 512, devices="A card")
+    place = Placement("CPU", False, layers, 32, GPU_FAILED, 1, 1, 512, devices="A card", gpu_failed=not layers)
     code = DRIVEN.replace("END", end).replace("AFTER", after)
     code = code.replace("CARD", json.dumps(asdict(CARD)).replace("true", "True").replace("false", "False"))
     code = code.replace("PLACE", json.dumps(asdict(place)).replace("true", "True").replace("false", "False"))
