@@ -34,6 +34,13 @@ def gigabytes(count: object) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
+def graphics_cards(devices: str) -> list[str]:
+    """The devices of a placement as people know them: "A card (8.6 GB)"."""
+    from models.runtime.placement import described
+
+    return [f"{name} ({gigabytes(total)})" if total else name for name, total in described(devices)]
+
+
 def model_fault(fault: Fault, detail: str, facts: dict[str, int | str], model: str) -> Sentence:
     """The sentence for a model that could not be loaded or stopped answering. `model`: its name, or its file.
 
