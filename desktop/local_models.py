@@ -12,7 +12,7 @@ from desktop.kept_states import KeptStateFiles
 from desktop.processes.child import ChildProcess, spawn
 from desktop.processes.roles import Role
 from desktop.templates import Templates
-from models.runtime.engine import Engine
+from models.runtime.engine import Engine, Experience
 from models.runtime.faults import RuntimeFault
 from models.runtime.values import LoadOptions, ModelCard
 from models.starter import NAME, starter_path
@@ -29,15 +29,19 @@ def make_model(
     kept: KeptStateFiles | None = None,
     answered: Answered | None = None,
     templates: Templates | None = None,
+    experience: Experience | None = None,
 ) -> Loadable:
     """A model that loads with its first answer, or before when asked to. What it has read is in `kept` afterwards.
 
-    `templates`: where it is looked up whether another template was chosen for it.
+    `templates`: where it is looked up whether another template was chosen for it. `experience`: where models ran
+    well on this machine.
     """
     name = NAME if path == starter_path() else ""
     template = partial(templates.replacement, path) if templates is not None else str
     if kept is None:
-        return LocalModel(Engine(spawn_worker), path, options, name, answered, template)
+        return LocalModel(
+            Engine(spawn_worker, experience=experience), path, options, name, answered, template
+        )
 
     async def spawn_with_files() -> ChildProcess:
         files = kept.open(path)
@@ -47,7 +51,8 @@ def make_model(
             for descriptor in files:
                 os.close(descriptor)
 
-    return LocalModel(Engine(spawn_with_files, kept.slot_bytes), path, options, name, answered, template)
+    engine = Engine(spawn_with_files, kept.slot_bytes, experience)
+    return LocalModel(engine, path, options, name, answered, template)
 
 
 def make_templates(folder: Path) -> Templates:

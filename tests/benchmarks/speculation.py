@@ -1,7 +1,7 @@
 """What the ways to keep a conversation and to guess ahead do to the speed of the starter model, and to its words.
 
-All ways take turns in one run, so that what else the machine does falls on all of them. Nothing here has a target: it
-is a table to choose by, and it shows where something does not help.
+All ways take turns in one run, so that what else the machine does falls on all of them. Nothing here has a target:
+it is a table to choose by, and it shows where something does not help.
 """
 
 from __future__ import annotations
