@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from desktop.chat.session import Session
     from desktop.chat.shelf import Shelf
     from desktop.library import Library
+    from desktop.placements import Placements
     from desktop.store.store import Store
     from desktop.templates import Templates
     from desktop.viewmodels.downloads import Ready
+    from desktop.viewmodels.keys import KeysViewModel
     from desktop.viewmodels.models_page import ModelsPageViewModel
+    from desktop.viewmodels.quantize import QuantizeViewModel
     from models.runtime.values import ModelCard
 
 log = logging.getLogger(__name__)
@@ -116,7 +119,15 @@ class Parts:
         self.window_state = WindowState(paths.home / "window.json")
         self.conversations = ConversationsViewModel(self.bridge, self.store)
         self.library = later(partial(_make_library, paths))
-        self.models = ModelsViewModel(self.bridge, self.shelf, _inspect, settings, self.library)
+        self.placements = later(partial(_make_placements, paths))
+        self.models = ModelsViewModel(
+            self.bridge,
+            self.shelf,
+            _inspect,
+            settings,
+            self.library,
+            forget_gpu=lambda path: self.placements.forget(path),
+        )
         self.models.templates = self.templates = later(partial(_make_templates, paths))
         self.chat = ChatViewModel(
             self.bridge, self.store, self.session, self.conversations, self.models, settings
@@ -128,6 +139,7 @@ class Parts:
         self.network.restart_wanted.connect(self._start_again)
         self.hub_link = HubLink()
         self.models_page = later(self._make_models_page)
+        self.keys = later(self._make_keys)
         self.window = MainWindow(
             self.conversations,
             self.chat,
@@ -137,7 +149,9 @@ class Parts:
             self.window_state,
             self.first_run,
             self.models_page,
+            self.keys,
         )
+        self.window.quantizer = self._quantizer
         self.conversations.notice.connect(self.chat.notice)
         self.models.notice.connect(self.chat.notice)
         self.settings.changed.connect(self._setting_changed)
@@ -160,6 +174,12 @@ class Parts:
         downloads.finished.connect(self._model_came)
         return made
 
+    def _make_keys(self) -> KeysViewModel:
+        from desktop.viewmodels.keys import KeysViewModel
+
+        online = self.network.position is not Position.OFFLINE
+        return KeysViewModel(self.bridge, self.hub_link, self.network.hub, online)
+
     def _model_came(self, came: Ready) -> None:
         """Say it where the person is; on the models page the list says it."""
         from desktop.viewmodels.downloads import came_notice
@@ -179,11 +199,29 @@ class Parts:
 
         machine = ThisMachine(self._paths.machine)
 
-        def freed() -> None:
-            self.bridge.deliver(self.models.freed)
+        def freed(path: Path) -> None:
+            self.bridge.deliver(self.models.freed, path)
 
-        make = partial(make_model, kept=kept, answered=machine.answered, templates=self.templates)
-        return Shelf(make, self._idle_seconds, freed)
+        make = partial(
+            make_model,
+            kept=kept,
+            answered=machine.answered,
+            templates=self.templates,
+            experience=self.placements,
+        )
+        return Shelf(make, self._idle_seconds, freed, lambda: self._settings.get("model.most_loaded"))
+
+    @cached_property
+    def _quantizer_model(self) -> QuantizeViewModel:
+        from desktop.viewmodels.quantize import QuantizeViewModel
+
+        model = QuantizeViewModel(self.bridge, self._paths, self.library)
+        model.notice.connect(self.chat.notice)
+        model.made.connect(lambda _: self.models.look_around())
+        return model
+
+    def _quantizer(self) -> QuantizeViewModel:
+        return self._quantizer_model
 
     def _idle_seconds(self) -> float | None:
         minutes: int | None = self._settings.get("model.idle_minutes")
@@ -245,7 +283,7 @@ class Parts:
     def _setting_changed(self, key: str) -> None:
         if key in LOADED_WITH:
             self.models.options_changed()
-        elif key == "model.idle_minutes":
+        elif key in ("model.idle_minutes", "model.most_loaded"):
             self.models.idle_limit_changed()
 
     def _show_window(self, _: str) -> None:
@@ -281,6 +319,12 @@ def _make_session(store: Store) -> Session:
     from desktop.chat.session import Session
 
     return Session(store)
+
+
+def _make_placements(paths: Paths) -> Placements:
+    from desktop.placements import Placements
+
+    return Placements(paths.placements)
 
 
 def _make_library(paths: Paths) -> Library:

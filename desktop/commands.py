@@ -194,6 +194,23 @@ def _models_options(models: argparse.ArgumentParser) -> None:
         "--quantization", metavar="NAME", help=tr("for example Q4_K_M; without it, what runs best here")
     )
     add("downloads", tr("what is being fetched, or waits for it"))
+    embed = add("embed", tr("turn texts into vectors with an embedding model"))
+    embed.add_argument("name", metavar="NAME", help=tr("its name, file or repository"))
+    embed.add_argument("texts", nargs="*", metavar="TEXT", help=tr("lines of standard input without any"))
+    _quantize_options(add("quantize", tr("make a smaller version of a model on this disk")))
+
+
+def _quantize_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help=tr("its name, file or repository"))
+    parser.add_argument("type", nargs="?", metavar="TYPE", help=tr("for example Q4_K_M"))
+    parser.add_argument("--list", action="store_true", help=tr("list the types, and what each costs"))
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help=tr("where the new file, or its folder, is")
+    )
+    parser.add_argument("--again", action="store_true", help=tr("even if the model is quantized already"))
+    parser.add_argument(
+        "--keep-output", action="store_true", help=tr("leave the last layer as exact as it is")
+    )
 
 
 def _json_option(parser: argparse.ArgumentParser) -> None:

@@ -30,6 +30,11 @@ class Paths:
         return self.home / "kept-states"
 
     @property
+    def placements(self) -> Path:
+        """Where on this machine models ran well."""
+        return self.home / "placements.json"
+
+    @property
     def library(self) -> Path:
         """What is known of the models on this disk."""
         return self.home / "library.json"

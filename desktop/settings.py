@@ -217,6 +217,18 @@ SETTINGS: tuple[Setting, ...] = (
         automatic="Never",
     ),
     Setting(
+        "model.most_loaded",
+        None,
+        Kind.OPTIONAL_INTEGER,
+        "Model",
+        "Models in memory",
+        "How many models stay in memory, so that changing between them is fast. One that was not used for longest "
+        "leaves first.",
+        1,
+        16,
+        automatic="As many as fit",
+    ),
+    Setting(
         "model.cache_type",
         "f16",
         Kind.CHOICE,
@@ -285,6 +297,38 @@ SETTINGS: tuple[Setting, ...] = (
         choices=(("off", "Never"), ("lookup", "From the conversation")),
     ),
     Setting(
+        "model.rope_type",
+        "auto",
+        Kind.CHOICE,
+        "Speed and memory",
+        "Positions",
+        "How the model tells where in a text it is. Its makers have set this; change it only for a longer context.",
+        choices=(("auto", "As in the file"), ("none", "As trained"), ("linear", "Linear"), ("yarn", "YaRN")),
+    ),
+    Setting(
+        "model.rope_stretch",
+        1.0,
+        Kind.NUMBER,
+        "Speed and memory",
+        "Stretch of positions",
+        "With 2, a model sees twice the text it was made for, less precisely. 1 changes nothing.",
+        1,
+        64,
+        0.5,
+    ),
+    Setting(
+        "model.rope_base",
+        None,
+        Kind.OPTIONAL_INTEGER,
+        "Speed and memory",
+        "Base of positions",
+        "The base frequency of the positions (RoPE). A larger one reaches farther back in a text.",
+        1,
+        1_000_000_000,
+        10_000,
+        automatic="As in the file",
+    ),
+    Setting(
         "appearance.theme",
         "system",
         Kind.CHOICE,
@@ -321,8 +365,9 @@ LOADED_WITH = (
     *("model.context_tokens", "model.threads", "model.gpu_layers", "model.cache_type"),
     *("model.flash_attention", "model.batch_tokens", "model.map_file", "model.lock_memory"),
     "model.speculation",
+    *("model.rope_type", "model.rope_stretch", "model.rope_base"),
 )
-"""Settings that need the model loaded anew."""
+"""Settings that need the model loaded anew. Each model may have its own (`own_settings`)."""
 
 DECLARED: Mapping[str, Setting] = {setting.key: setting for setting in SETTINGS}
 
@@ -395,17 +440,35 @@ class Settings:
             seed=self.get("sampling.seed"),
         )
 
-    def load_options(self) -> LoadOptions:
-        from models.runtime.values import CacheType, LoadOptions, Speculation
+    def section(self, name: str) -> dict[str, Any]:
+        """What is kept beside the settings under this name, as the file has it: nothing in it was checked."""
+        found = self._values.get(name)
+        return dict(found) if isinstance(found, dict) else {}
 
+    def set_section(self, name: str, content: Mapping[str, Any]) -> None:
+        """Raises OSError when the file can't be written; it is in force for this run all the same."""
+        self._values[name] = dict(content)
+        self._save()
+
+    def load_options(self, own: Mapping[str, Any] | None = None) -> LoadOptions:
+        """How models are loaded. `own`: checked values of one model, which go before those for all."""
+        from models.runtime.values import CacheType, LoadOptions, RopeScaling, Speculation
+
+        def get(key: str) -> Any:
+            return own[key] if own and key in own and key not in self.managed else self.get(key)
+
+        rope = get("model.rope_type")
         return LoadOptions(
-            context_tokens=self.get("model.context_tokens"),
-            threads=self.get("model.threads"),
-            gpu_layers=self.get("model.gpu_layers"),
-            cache_type=CacheType(self.get("model.cache_type")),
-            flash_attention={"on": True, "off": False}.get(self.get("model.flash_attention")),
-            batch_tokens=self.get("model.batch_tokens"),
-            map_file=self.get("model.map_file"),
-            lock_memory=self.get("model.lock_memory"),
-            speculation=Speculation(self.get("model.speculation")),
+            context_tokens=get("model.context_tokens"),
+            threads=get("model.threads"),
+            gpu_layers=get("model.gpu_layers"),
+            cache_type=CacheType(get("model.cache_type")),
+            flash_attention={"on": True, "off": False}.get(get("model.flash_attention")),
+            batch_tokens=get("model.batch_tokens"),
+            map_file=get("model.map_file"),
+            lock_memory=get("model.lock_memory"),
+            rope_scaling=None if rope == "auto" else RopeScaling(rope),
+            rope_base=get("model.rope_base"),
+            rope_stretch=float(get("model.rope_stretch")),
+            speculation=Speculation(get("model.speculation")),
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from desktop.i18n import tr
 from desktop.store.faults import StoreFault, StoreFaultKind
+from models.quantization.messages import Problem
 from models.runtime.faults import Fault
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
             )
         case Fault.NOT_A_CHAT_MODEL:
             return tr("{name} is not made for conversations. Choose a chat model.", name=name)
+        case Fault.NOT_AN_EMBEDDING_MODEL:
+            return tr("{name} is not made to turn texts into vectors. Choose an embedding model.", name=name)
         case Fault.NO_TEMPLATE:
             return tr(
                 "{name} doesn't say how to talk with it (it has no chat template), so its answers would be nonsense. "
@@ -307,7 +310,7 @@ def _hub_text(code: str, facts: dict[str, int | str]) -> str:
         case "token_wrong":
             return tr(
                 "The model hub does not take your token: it is mistyped, expired or withdrawn. Make a new one at the "
-                "hub, in the settings of your account, and put it in its place, here under “Keys”."
+                "hub, in the settings of your account, and put it in its place, here under “Access keys”."
             )
         case "forbidden":
             return tr(
@@ -374,7 +377,7 @@ def _no_token_text(code: str, keychain: str) -> str:
         return tr("There is no token for the model hub yet, so there is nothing to test. Nothing was sent.")
     return tr(
         "This model is not open to everybody. Accept its conditions on its page at the model hub, make an access token "
-        "there, in the settings of your account, and put it in here under “Keys”."
+        "there, in the settings of your account, and put it in here under “Access keys”."
     )
 
 
@@ -428,6 +431,74 @@ def fit_words(verdict: str, gpu_layers: int, layers: int) -> str:
         case "slow":
             return tr("fits, but writes more slowly than people read")
     return tr("does not fit")
+
+
+def quantization_fault(
+    problem: Problem | Fault, detail: str, facts: dict[str, int | str], model: str
+) -> Sentence:
+    """The sentence for a smaller version that was not made. `model`: the file it should have been made from."""
+    if isinstance(problem, Fault):
+        return model_fault(problem, detail, facts, model)
+    return Sentence(_quantization_text(problem, facts, PurePath(model).name), detail)
+
+
+def _quantization_text(problem: Problem, facts: dict[str, int | str], name: str) -> str:
+    kind = str(facts.get("type", ""))
+    match problem:
+        case Problem.UNKNOWN_TYPE:
+            return tr(
+                "There is no type called {type}. “alcove models quantize --list” shows all of them.",
+                type=kind,
+            )
+        case Problem.NEEDS_MEASURING:
+            return tr(
+                "{type} is so small that it has to be measured first which weights matter (an importance matrix), and "
+                "Alcove can't do that yet. Nothing was made; choose a larger type.",
+                type=kind,
+            )
+        case Problem.QUANTIZED_ALREADY:
+            return tr(
+                "{name} is a smaller version already ({type}). Made smaller once more it answers worse than one that "
+                "is made from the F16 or BF16 file. Nothing was made; do it all the same only without such a file.",
+                name=name,
+                type=kind,
+            )
+        case Problem.NOT_SMALLER:
+            return tr(
+                "As {type}, {name} would take {size}, and it takes {source_size} now. Nothing was made.",
+                type=kind,
+                name=name,
+                size=gigabytes(facts.get("bytes")),
+                source_size=gigabytes(facts.get("source_bytes")),
+            )
+        case Problem.NOT_A_MODEL:
+            return tr(
+                "{name} is not a model of its own: it is a part that belongs to one. Nothing was made.",
+                name=name,
+            )
+        case Problem.EXISTS:
+            return tr("{file} is there already. Nothing was changed.", file=facts.get("file", tr("The file")))
+        case Problem.NO_SPACE:
+            return tr(
+                "There is not enough room on the disk: {need} are needed and {free} are free. Nothing was made.",
+                need=gigabytes(facts.get("need_bytes")),
+                free=gigabytes(facts.get("free_bytes")),
+            )
+        case Problem.DISK:
+            return tr(
+                "The disk refused the new file; {free} are free on it. What there was of it is gone, and {name} is "
+                "unchanged.",
+                free=gigabytes(facts.get("free_bytes")),
+                name=name,
+            )
+        case Problem.STOPPED:
+            return tr(
+                "The process that made the smaller version has ended unexpectedly, perhaps for lack of memory. What "
+                "there was of it is gone, and {name} is unchanged. Try again.",
+                name=name,
+            )
+        case Problem.REFUSED:
+            return tr("{name} can't be made smaller. Nothing was made, and it is unchanged.", name=name)
 
 
 def store_fault(fault: StoreFault) -> Sentence:

@@ -74,6 +74,18 @@ def usable_memory(machine: Machine) -> int:
     return max(0, min(machine.free_memory, machine.memory_limit_left))
 
 
+def peak_memory(pid: int) -> int:
+    """The most resident memory a process ever had, in bytes; what it has now where the system keeps no peak.
+
+    Source: VmHWM in proc(5), in KiB; PeakWorkingSetSize on Windows. Raises psutil.NoSuchProcess.
+    """
+    for line in _text(Path(f"/proc/{pid}/status")).splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) << 10
+    found = psutil.Process(pid).memory_info()
+    return int(getattr(found, "peak_wset", found.rss))
+
+
 def parse_cpu_quota(text: str) -> float | None:
     """Processors allowed by the text of `cpu.max`: "200000 100000" is 2.0, "max 100000" is None.
 

@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import resources
-from models.estimate import BESIDES, GPU_RESERVE, SLOW, Machine, Verdict
+from models.estimate import GPU_RESERVE, SLOW, Machine, Verdict
 
 _FILE = Path(resources.__file__).parent / "recommendations" / "models.json"
+
+_PROCESS = 96 << 20
+"""Bytes of the process around a model. With its header they are reckoned; here they are not known yet."""
 
 USUAL_MEMORY_BANDWIDTH = 25e9
 USUAL_GPU_BANDWIDTH = 250e9
@@ -150,7 +153,7 @@ def _gpu_room(machine: Machine) -> int:
 
 def _judge(model: Model, machine: Machine) -> Recommendation:
     on_gpu = min(model.need, _gpu_room(machine))
-    missing = max(0, model.need - on_gpu + BESIDES - machine.memory_free)
+    missing = max(0, model.need - on_gpu + _PROCESS - machine.memory_free)
     share = on_gpu / model.need
     memory = machine.memory_bandwidth or USUAL_MEMORY_BANDWIDTH
     gpu = max(machine.gpu_bandwidth or USUAL_GPU_BANDWIDTH, memory)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import assert_never
@@ -89,6 +89,10 @@ class LocalModel:
         """How much thinking may be asked for; none while it is not loaded."""
         loaded = self._engine.loaded
         return loaded.efforts if loaded is not None else ()
+
+    def use_room(self, can_make: Callable[[], bool], make: Callable[[], Awaitable[bool]]) -> None:
+        """How to get more memory for a load that does not fit."""
+        self._engine.use_room(can_make, make)
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:

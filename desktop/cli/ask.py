@@ -16,8 +16,10 @@ from desktop.i18n import tr
 from desktop.known_models import current_model
 from desktop.library import Library
 from desktop.local_models import make_model, make_templates
+from desktop.own_settings import options_for
 from desktop.paths import Paths
 from desktop.pictures import Pictures
+from desktop.placements import Placements
 from desktop.settings import Settings
 from desktop.sight import projector_for
 from desktop.store.faults import StoreFault, StoreFaultKind
@@ -132,9 +134,10 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
     path = path.expanduser().absolute()
     model = make_model(
         path,
-        replace(_load_options(chosen, settings), projector=await projector_for(path, Library(paths))),
+        replace(_load_options(chosen, settings, path), projector=await projector_for(path, Library(paths))),
         answered=ThisMachine(paths.machine).answered,
         templates=make_templates(paths.templates),
+        experience=Placements(paths.placements),
     )
     printer = _Printer(chosen.json)
     try:
@@ -155,8 +158,8 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
     return 0
 
 
-def _load_options(chosen: argparse.Namespace, settings: Settings) -> LoadOptions:
-    options = settings.load_options()
+def _load_options(chosen: argparse.Namespace, settings: Settings, path: Path) -> LoadOptions:
+    options = options_for(settings, path)
     if chosen.draft is not None:
         draft = str(chosen.draft.expanduser().absolute())
         return replace(options, speculation=Speculation.DRAFT, draft=draft)

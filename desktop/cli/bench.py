@@ -8,6 +8,7 @@ from dataclasses import asdict
 from desktop.cli.terminal import failed, print_json, printable
 from desktop.i18n import tr
 from desktop.known_models import current_model
+from desktop.own_settings import options_for
 from desktop.settings import Settings
 from desktop.speed import Speed, measure
 from desktop.words import gigabytes, model_fault
@@ -21,7 +22,7 @@ async def bench(chosen: argparse.Namespace, settings: Settings) -> int:
         return failed(tr("The starter model is missing. Name a model file."))
     path = path.expanduser().absolute()
     try:
-        speeds = await measure(path, settings.load_options())
+        speeds = await measure(path, options_for(settings, path))
     except ProviderError as error:
         return failed(model_fault(error.kind, error.detail, error.facts, str(path)).text)
     if chosen.json:

@@ -10,6 +10,8 @@ alcove models recommend              what to begin with on this machine
 alcove models search TEXT            on the hub; the network switch must allow downloads
 alcove models pull REPOSITORY        fetch the quantization that runs best here, and check it
 alcove models downloads              what is being fetched, or waits for it
+alcove models quantize NAME TYPE     make a smaller version
+alcove models embed NAME TEXT…       texts as vectors, in JSON
 """
 
 from __future__ import annotations
@@ -52,6 +54,14 @@ async def models(chosen: argparse.Namespace, paths: Paths, settings: Settings) -
                 return list_downloads(chosen, paths)
             case "import":
                 return await _import(chosen, library)
+            case "quantize":
+                from desktop.cli.quantize import run as quantize
+
+                return await quantize(chosen, paths, library)
+            case "embed":
+                from desktop.cli.embed import run as embed
+
+                return await embed(chosen, library)
             case "info" | "verify" | "remove" | "template":
                 return await _one(chosen, library, settings, paths)
             case _:

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from desktop.bridge import Bridge, Job
 from desktop.i18n import tr
 from desktop.known_models import model_name
+from desktop.own_settings import options_for
 from desktop.settings import Settings
 from desktop.viewmodels.notice import Notice
 from desktop.words import gigabytes, model_fault
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from desktop.chat.shelf import Loadable, Shelf
     from desktop.library import Library
     from desktop.templates import Templates
+    from desktop.viewmodels.model_settings import ModelSettingsViewModel
     from desktop.viewmodels.template import TemplateViewModel
     from models.library.entry import LibraryEntry
     from models.runtime.values import LoadOptions, ModelCard, Placement
@@ -66,18 +68,26 @@ class ModelsViewModel(QObject):
         settings: Settings,
         library: Library | None = None,
         parent: QObject | None = None,
+        forget_gpu: Callable[[str], None] = lambda path: None,
     ) -> None:
-        """`library`: what finds the models of this disk; None looks for none."""
+        """`library`: what finds the models of this disk; None looks for none.
+
+        `forget_gpu`: forget, on core, what is known of a file and the GPUs.
+        """
         super().__init__(parent)
         self._bridge = bridge
         self._shelf = shelf
         self._inspect = inspect
         self._settings = settings
         self._library = library
+        self._forget_gpu = forget_gpu
+        self._told_of_gpu: set[str] = set()
         self._found: dict[str, LibraryEntry] = {}
+        self._adapters: tuple[LibraryEntry, ...] = ()
         self._scan: Job | None = None
         self._cards: dict[str, ModelCard] = {}
         self._placement: Placement | None = None
+        self._in_memory: set[str] = set()
         self._loading_job: Job | None = None
         self._starter = starter_path()
         self.templates: Templates | None = (
@@ -116,7 +126,22 @@ class ModelsViewModel(QObject):
         remark = tr("Small, for trying things out.") if path == self._starter else ""
         if missing:
             remark = tr("The file is not there now.")
+        elif str(path) in self._in_memory:
+            remark = " ".join(part for part in (remark, tr("In memory.")) if part)
         return ModelItem(str(path), model_name(path, card), _detail(path, card, missing), remark, missing)
+
+    @property
+    def adapters(self) -> tuple[LibraryEntry, ...]:
+        """The LoRA adapters of this disk that may belong to the model in use: those for models of its kind."""
+        path = str(self.current_path)
+        card, entry = self._cards.get(path), self._found.get(path)
+        kind = card.architecture if card is not None else entry.architecture if entry is not None else ""
+        width = entry.embedding_length if entry is not None else 0
+        return tuple(
+            adapter
+            for adapter in self._adapters
+            if adapter.architecture == kind and (not width or adapter.embedding_length in (0, width))
+        )
 
     @property
     def looking(self) -> bool:
@@ -150,6 +175,11 @@ class ModelsViewModel(QObject):
         from models.library.entry import Kind
 
         usable = {Kind.CHAT, Kind.BASE}
+        self._adapters = tuple(
+            entry
+            for entry in sorted(seen.values(), key=_order)
+            if Kind.ADAPTER in entry.kinds and entry.problem is None
+        )
         self._found = {
             path: entry
             for path, entry in sorted(seen.items(), key=lambda found: _order(found[1]))
@@ -186,17 +216,14 @@ class ModelsViewModel(QObject):
         placement = self._placement
         if placement is None:
             return tr("Choose a model")
-        lines = [
-            tr("Runs on {device}.", device=placement.device),
-            tr(placement.reason) if placement.reason else "",
-            tr(
-                "{threads} threads for answering, {prompt_threads} for reading; room for {context} tokens.",
-                threads=placement.threads,
-                prompt_threads=placement.prompt_threads,
-                context=f"{placement.context_tokens:,}",
-            ),
-        ]
-        return "\n".join(line for line in lines if line)
+        from desktop.viewmodels.model_settings import decided
+
+        return "\n".join(decided(placement))
+
+    @property
+    def gpu_failed(self) -> bool:
+        """Whether the model in use does without a GPU because its driver failed."""
+        return self._placement is not None and self._placement.gpu_failed
 
     # ---- what a person does
 
@@ -245,6 +272,50 @@ class ModelsViewModel(QObject):
 
         return TemplateViewModel(self._bridge, self.templates, path, name, used)
 
+    def settings_of(self, path: str) -> ModelSettingsViewModel:
+        """The settings of one model. When they change, the model in use is loaded anew."""
+        from desktop.viewmodels.model_settings import ModelSettingsViewModel
+
+        is_current = Path(path) == self.current_path
+        name = self._item(Path(path)).name
+        found = next((entry.name for entry in self._found.values() if entry.path == path), name)
+        settings = ModelSettingsViewModel(
+            self._settings, Path(path), found, self._placement if is_current else None, self
+        )
+        settings.changed.connect(lambda _: self._own_settings_changed(path))
+        return settings
+
+    def decided(self, path: str) -> tuple[str, ...]:
+        """What was decided for a model and why; nothing while it is not the one in use, or not loaded."""
+        from desktop.viewmodels.model_settings import decided
+
+        if self._placement is None or Path(path) != self.current_path:
+            return ()
+        return decided(self._placement)
+
+    def _own_settings_changed(self, path: str) -> None:
+        if Path(path) == self.current_path:
+            self.options_changed()
+
+    def try_gpu_again(self) -> None:
+        """Load the model in use as if no driver had ever failed."""
+        path = self.current_path
+        if path is not None:
+            self._told_of_gpu.discard(str(path))
+            self._bridge.submit(self._begin_anew(path), lambda _: self.load())
+
+    async def _begin_anew(self, path: Path) -> None:
+        self._forget_gpu(str(path))
+        await self._shelf.drop(path)
+
+    def _tell_of_gpu(self, placement: Placement) -> None:
+        """Once for each model: the next step is a button."""
+        path = str(self.current_path)
+        if placement.gpu_failed and path not in self._told_of_gpu:
+            self._told_of_gpu.add(path)
+            again = tr("Try the GPU again")
+            self.notice.emit(Notice(tr(placement.reason), "", again, self.try_gpu_again))
+
     def cancel_loading(self) -> None:
         if self._loading_job is not None:
             self._loading_job.cancel()
@@ -264,9 +335,11 @@ class ModelsViewModel(QObject):
     async def _reconsider(self) -> None:
         self._shelf.reconsider()
 
-    def freed(self) -> None:
-        """The model has left memory because nothing was asked of it. The next question loads it again."""
-        self._placement = None
+    def freed(self, path: Path) -> None:
+        """A model has left memory: nothing was asked of it, or another needed the room. A question loads it again."""
+        self._in_memory.discard(str(path))
+        if path == self.current_path:
+            self._placement = None
         self.changed.emit()
 
     def load(self) -> None:
@@ -298,6 +371,7 @@ class ModelsViewModel(QObject):
             case ModelReady(placement, efforts):
                 self._placement = placement
                 self.efforts = efforts
+                self._tell_of_gpu(placement)
                 self._set_loading(None)
 
     def _loaded(self, model: Loadable) -> None:
@@ -307,6 +381,9 @@ class ModelsViewModel(QObject):
             if self._library is not None:
                 self._bridge.submit(self._note_use(self._library, model.card.path), failed=_is_no_matter)
         self._placement = model.placement
+        if self._placement is not None and self.current_path is not None:
+            self._in_memory.add(str(self.current_path))
+            self._tell_of_gpu(self._placement)
         self._set_loading(None)
 
     @staticmethod
@@ -343,7 +420,7 @@ class ModelsViewModel(QObject):
 
         projector = await projector_for(path, self._library)
         self._bridge.deliver(self._looked_for_projector, path, projector is not None)
-        return replace(self._settings.load_options(), projector=projector)
+        return replace(options_for(self._settings, path), projector=projector)
 
     def _looked_for_projector(self, path: Path, found: bool) -> None:
         if path == self.current_path and found is not self.sees:
@@ -374,7 +451,8 @@ def _order(entry: LibraryEntry) -> tuple[bool, str, int]:
 
 def _found_item(entry: LibraryEntry) -> ModelItem:
     """A model of this disk as a line of the picker; one that can't be used says why and can't be chosen."""
-    detail = (entry.size_label, entry.quantization, gigabytes(entry.size), entry.licence)
+    sees = tr("sees images") if entry.projectors else ""
+    detail = (entry.size_label, entry.quantization, gigabytes(entry.size), entry.licence, sees)
     remark = _STORES.get(entry.source.value, "")
     if entry.problem is not None:
         remark = model_fault(entry.problem, entry.detail, entry.facts, entry.path).text

@@ -18,6 +18,11 @@ class SettingsViewModel(QObject):
         self._settings = settings
 
     @property
+    def back_words(self) -> str:
+        """What resetting a setting leads to."""
+        return tr("Back to the default")
+
+    @property
     def declarations(self) -> tuple[Setting, ...]:
         """The settings a person edits in the dialog, in its order."""
         return tuple(setting for setting in SETTINGS if setting.section)

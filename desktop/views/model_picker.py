@@ -29,6 +29,7 @@ class ModelPicker(Popover):
 
     file_wanted = Signal()
     page_wanted = Signal(str)
+    settings_wanted = Signal(str)  # the path of a model
 
     def __init__(self, theme: Theme, window: QWidget, models: ModelsViewModel) -> None:
         super().__init__(theme, window, tr("Models"), tr("Search models"))
@@ -67,10 +68,24 @@ class ModelPicker(Popover):
             lambda: self._want_page("find"),
             tr("Find models on the model hub"),
         )
+        self.own_settings = push_button(
+            tr("Settings of this model…"),
+            "plain",
+            self._want_settings,
+            tr("How the model in use is loaded, what was decided, and presets"),
+        )
+        self.try_gpu = push_button(
+            tr("Try the GPU again"),
+            "plain",
+            models.try_gpu_again,
+            tr("Load the model in use with the GPU, whose driver failed before"),
+        )
         below = QHBoxLayout()
         below.addWidget(self.find_more)
         below.addWidget(self.all_models)
         below.addWidget(self.open_file)
+        below.addWidget(self.own_settings)
+        below.addWidget(self.try_gpu)
         below.addStretch(1)
         below.addWidget(self.cancel)
         self.column.addWidget(self.progress)
@@ -115,6 +130,8 @@ class ModelPicker(Popover):
         current = self._models.current
         self._rows.show(_fitting(self._models.items, self.field.text()), current.path if current else "")
         loading = self._models.loading
+        self.own_settings.setEnabled(current is not None)
+        self.try_gpu.setVisible(self._models.gpu_failed and loading is None)
         self.progress.setVisible(loading is not None)
         self.cancel.setVisible(loading is not None)
         if loading is not None:
@@ -132,6 +149,14 @@ class ModelPicker(Popover):
         self.dismiss()
         self.page_wanted.emit(part)
 
+    def _want_settings(self, path: str = "") -> None:
+        """Of this model, or of the one that is in use."""
+        current = self._models.current
+        wanted = path or (current.path if current is not None else "")
+        if wanted:
+            self.dismiss()
+            self.settings_wanted.emit(wanted)
+
     # ---- taking an opened file off the list
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -147,6 +172,8 @@ class ModelPicker(Popover):
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             text = tr("Take off this list (the file stays)") + "\t" + readable("Del")
             menu.addAction(text, lambda: self._forget(index))
+            path = self._rows.item(index.row()).path
+            menu.addAction(tr("Settings of this model…"), lambda: self._want_settings(path))
             menu.popup(self.list.viewport().mapToGlobal(at))
 
     def _forget(self, index: QModelIndex) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
+from typing import Protocol
 
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.link import Spawn
@@ -29,8 +30,9 @@ from models.runtime.protocol import (
     PromptProgress,
     ReadTemplate,
     TemplateText,
+    Trying,
 )
-from models.runtime.values import Adapter, Effort, LoadOptions, ModelCard, Sampling, Tool, Turn
+from models.runtime.values import Adapter, Effort, Known, LoadOptions, ModelCard, Sampling, Tool, Turn
 from models.runtime.watched import WatchedWorker
 
 LoadReport = LoadProgress | Loaded
@@ -45,17 +47,39 @@ _SETTLE_SECONDS = 5.0
 """How long a worker may take to become idle after a cancel. On a CPU that is milliseconds, on a GPU a batch."""
 
 
+async def _no_room() -> bool:
+    return False
+
+
+class Experience(Protocol):
+    """What is remembered of loads on this machine, so that the next one begins where the last one ended."""
+
+    def known(self, path: str, options: LoadOptions) -> Known | None:
+        """What came of the last load like this one."""
+
+    def keep(self, path: str, options: LoadOptions, known: Known) -> None:
+        """Remember what came of a load."""
+
+
 class Engine:
     """One model, loaded when it is needed. All methods belong to one event loop."""
 
-    def __init__(self, spawn: Spawn, state_bytes: int = 0) -> None:
+    def __init__(self, spawn: Spawn, state_bytes: int = 0, experience: Experience | None = None) -> None:
         """`spawn` may hand files to the worker in which it keeps what it has read, each up to `state_bytes`."""
+        self._experience = experience
+        self._can_make_room: Callable[[], bool] = lambda: False
+        self._make_room: Callable[[], Awaitable[bool]] = _no_room
         self._spawn = spawn
         self._state_bytes = state_bytes
         self._wanted: Load | None = None
         self._worker: WatchedWorker | None = None
         self._loaded: Loaded | None = None
+        self._tried: Trying | None = None
         self._turn = asyncio.Lock()
+
+    def use_room(self, can_make: Callable[[], bool], make: Callable[[], Awaitable[bool]]) -> None:
+        """How to get more memory for a load that does not fit: whether something could leave, and to have it leave."""
+        self._can_make_room, self._make_room = can_make, make
 
     @property
     def loaded(self) -> Loaded | None:
@@ -181,18 +205,57 @@ class Engine:
                 await worker.receive()
 
     async def _loading(self) -> AsyncGenerator[LoadReport]:
-        """Have a living worker with the wanted model."""
+        """Have a living worker with the wanted model. One that a GPU's driver ended is followed by one without it."""
         if self.loaded is not None:
             return
-        if self._wanted is None:
+        wanted = self._wanted
+        if wanted is None:
             raise RuntimeFault(Fault.GENERATION_FAILED, "no model was chosen")
+        known = self._experience.known(wanted.path, wanted.options) if self._experience else None
+        self._tried = None
+        try:
+            async with aclosing(self._load_with_room(replace(wanted, known=known))) as reports:
+                async for report in reports:
+                    yield report
+        except RuntimeFault as fault:
+            if self._tried is None or "stage" not in fault.facts:  # a stage: its worker ended there
+                raise
+            known = Known(self._tried.devices, 0, failed=True)
+            async with aclosing(self._load_with_room(replace(wanted, known=known))) as reports:
+                async for report in reports:
+                    yield report
+        if self._experience is not None and self._loaded is not None:
+            place = self._loaded.placement
+            if place.devices and (known is None or not known.failed or known.devices != place.devices):
+                known = Known(place.devices, place.gpu_layers)
+            if known is not None:
+                self._experience.keep(wanted.path, wanted.options, known)
+
+    async def _load_with_room(self, command: Load) -> AsyncGenerator[LoadReport]:
+        """While it does not fit, by the estimate or because llama.cpp refuses it, others leave memory."""
+        room = True
+        while room:
+            room = self._can_make_room()
+            try:
+                async with aclosing(self._load_once(replace(command, may_ask=room))) as reports:
+                    async for report in reports:
+                        yield report
+                return
+            except RuntimeFault as fault:
+                if not room or fault.fault is not Fault.NOT_ENOUGH_MEMORY:
+                    raise
+                await self._make_room()
+
+    async def _load_once(self, command: Load) -> AsyncGenerator[LoadReport]:
         await self._drop()
         worker = self._worker = await WatchedWorker.start(self._spawn)
         try:
-            files = tuple(worker.files)
-            worker.send(replace(self._wanted, state_files=files, state_bytes=self._state_bytes))
+            worker.send(replace(command, state_files=tuple(worker.files), state_bytes=self._state_bytes))
             while self._loaded is None:
                 report = await worker.receive()
+                if isinstance(report, Trying):
+                    self._tried = report
+                    continue
                 if not isinstance(report, LoadProgress | Loaded):
                     raise worker.condemn(f"{type(report).__name__} while loading")
                 if isinstance(report, Loaded):

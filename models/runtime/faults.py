@@ -25,6 +25,7 @@ class Fault(StrEnum):
     PART_MISSING = "part_missing"
     UNSUPPORTED_ARCHITECTURE = "unsupported_architecture"
     NOT_A_CHAT_MODEL = "not_a_chat_model"
+    NOT_AN_EMBEDDING_MODEL = "not_an_embedding_model"
     NO_TEMPLATE = "no_template"
     TEMPLATE_BROKEN = "template_broken"
     TEMPLATE_ENDLESS = "template_endless"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from models.runtime.values import CacheType, LoadOptions, Sampling
+from models.runtime.values import CacheType, LoadOptions, RopeScaling, Sampling
 
 # Otherwise an assertion in ggml starts a debugger, and a variable of the environment can name a library to
 # load.
@@ -57,6 +57,20 @@ _FLASH_ATTENTION = {
     False: C.LLAMA_FLASH_ATTN_TYPE_DISABLED,
 }
 
+_ROPE_SCALING = {
+    None: C.LLAMA_ROPE_SCALING_TYPE_UNSPECIFIED,
+    RopeScaling.NONE: C.LLAMA_ROPE_SCALING_TYPE_NONE,
+    RopeScaling.LINEAR: C.LLAMA_ROPE_SCALING_TYPE_LINEAR,
+    RopeScaling.YARN: C.LLAMA_ROPE_SCALING_TYPE_YARN,
+}
+_LOAD_MODES = {
+    (True, False): C.LLAMA_LOAD_MODE_AUTO,  # mapped, unless a device can't use mapped memory
+    (True, True): C.LLAMA_LOAD_MODE_MMAP_MLOCK,
+    (False, False): C.LLAMA_LOAD_MODE_NONE,
+    (False, True): C.LLAMA_LOAD_MODE_MLOCK,
+}
+"""By whether the file is mapped and whether memory is locked."""
+
 _PENALTY_WINDOW = 64
 _LOG_LINES = 60
 _WARNING, _ERROR, _CONTINUED = 3, 4, 5  # enum ggml_log_level; 1 is debug, 2 information
@@ -94,6 +108,7 @@ class Device:
     is_gpu: bool
     free_bytes: int
     total_bytes: int
+    integrated: bool = False  # it has no memory of its own
 
 
 class Log:
@@ -191,7 +206,8 @@ def _device(pointer: int) -> Device:
         for what in ("name", "description")
     ]
     kind = _ggml("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)(pointer)
-    return Device(text[0], text[1], kind in (1, 2), free.value, total.value)  # 1 is GPU, 2 integrated GPU
+    # enum ggml_backend_dev_type: 1 is a GPU, 2 one that shares the machine's memory
+    return Device(text[0], text[1], kind in (1, 2), free.value, total.value, kind == 2)
 
 
 def _ggml(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
@@ -276,8 +292,7 @@ class Model:
         """
         parameters = C.llama_model_default_params()
         parameters.n_gpu_layers = gpu_layers
-        parameters.use_mmap = options.map_file
-        parameters.use_mlock = options.lock_memory
+        parameters.load_mode = _LOAD_MODES[options.map_file, options.lock_memory]
         callback = C.llama_progress_callback(lambda fraction, _: on_progress(fraction))
         parameters.progress_callback = callback
         self._pointer = C.llama_model_load_from_file(os.fsencode(path), parameters)
@@ -334,6 +349,9 @@ class Model:
         parameters.n_threads_batch = prompt_threads
         parameters.flash_attn_type = _FLASH_ATTENTION[options.flash_attention]
         parameters.type_k = parameters.type_v = _CACHE_TYPES[options.cache_type]
+        parameters.rope_scaling_type = _ROPE_SCALING[options.rope_scaling]
+        parameters.rope_freq_base = float(options.rope_base or 0)  # 0 is what the file says, here and below
+        parameters.rope_freq_scale = 1 / options.rope_stretch if options.rope_stretch > 1 else 0.0
         # The whole cache for layers with a sliding window too: a smaller one cannot be cut back to an earlier
         # place.
         parameters.swa_full = True
@@ -357,7 +375,7 @@ class Context:
         """`counts_positions`: the position of each token is given to llama.cpp, not asked of it."""
         self._pointer = pointer
         self._vocabulary = vocabulary
-        self._interrupt = interrupt  # holds the memory llama.cpp reads
+        self.interrupt = interrupt  # holds the memory llama.cpp reads
         self._memory = C.llama_get_memory(pointer)
         self._one = (C.llama_token * 1)()
         self._one_batch = C.llama_batch_get_one(self._one, 1)

@@ -16,9 +16,12 @@ from dataclasses import replace
 
 import psutil
 
+from models.estimate import gpu_bytes
 from models.fit import Fit, choose_fit
 from models.gguf import Header, card, layer_tensors, read_header
 from models.hardware import Threads, choose_threads, read_machine, usable_memory
+from models.parts import read_model
+from models.repacking import weights_are_copied
 from models.runtime import llama
 from models.runtime.adapters import Adapters, Stamp
 from models.runtime.diagnosis import chat_fault, load_fault
@@ -27,9 +30,18 @@ from models.runtime.ends import end_tokens
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.formats import format_of
 from models.runtime.generation import Generator
-from models.runtime.placement import layers_to_try, reason_for
+from models.runtime.placement import (
+    could_fit_more,
+    devices_in_use,
+    layers_to_try,
+    memory_of_gpus,
+    most_layers,
+    reason_for,
+    signature,
+    still_holds,
+)
 from models.runtime.prompt import Guard, PromptBuilder
-from models.runtime.protocol import Load, Loaded, LoadProgress, Report, Stage
+from models.runtime.protocol import Load, Loaded, LoadProgress, Report, Stage, Trying
 from models.runtime.sight import Sight
 from models.runtime.sight_loading import projector_bytes, projector_key, sight_opener
 from models.runtime.speculation import ROWS, Drafter
@@ -43,6 +55,8 @@ Send = Callable[[Report], None]
 _VOCABULARY_TOKENS_PER_SECOND = 15_000
 _BYTES_PER_SECOND = 500_000_000
 _GPU_START_SECONDS = 90.0  # a driver that compiles its programs for the first time
+
+_NOT_THE_GPU = (Fault.LOAD_CANCELLED, Fault.OPTIONS_DO_NOT_FIT, Fault.UNSUPPORTED_ARCHITECTURE)
 
 _PROGRESS_STEP = 0.01
 _LOOK_SECONDS = 0.2
@@ -60,26 +74,31 @@ class Loader:
         self._log = log
         self._interrupt = interrupt
         self._send = send
-        self._gpus = [device for device in llama.devices() if device.is_gpu]
+        self._gpus = devices_in_use(llama.devices())
+        self._devices = signature(self._gpus, llama.version())
 
     def load(self, command: Load) -> tuple[Generator, Loaded]:
         """Load a file. Raises `RuntimeFault`: any but those of an answer."""
         started = time.perf_counter()
         self._send(Stage("header"))
-        header = read_header(command.path)
+        header = read_model(command.path)
         fault = chat_fault(header)
         if fault is not None and not (command.template and fault.fault is Fault.NO_TEMPLATE):
             raise fault
         machine = read_machine()
-        free = usable_memory(machine) + sum(gpu.free_bytes for gpu in self._gpus)
-        free -= projector_bytes(command.options.projector)
-        fit = choose_fit(header, command.options, free)
+        free = usable_memory(machine) - projector_bytes(command.options.projector)
+        fit = choose_fit(header, command.options, free + memory_of_gpus(self._gpus), whole=command.may_ask)
         threads = choose_threads(machine, command.options.threads)
-        model, context, on_gpu = self._place(command.path, header, command.options, fit, threads)
+        known = still_holds(command.known, self._devices)
+        fitting = most_layers(fit.needs, self._gpus, free)
+        if command.may_ask and known is None and could_fit_more(fit.needs, self._gpus, fitting, free):
+            raise RuntimeFault(Fault.NOT_ENOUGH_MEMORY)
+        choices = layers_to_try(command.options.gpu_layers, len(fit.needs.layers), fitting, known)
+        model, context, on_gpu = self._place(command.path, header, command.options, fit, threads, choices)
         drafter = make_drafter(model, context, command.options, on_gpu, threads, self._interrupt, self._send)
-        sight = Sight(
-            sight_opener(command.options.projector, model, context, self._log, on_gpu > 0, threads.prompt)
-        )
+        projector = command.options.projector
+        opener = sight_opener(projector, model, context, self._log, on_gpu > 0, threads.prompt)
+        sight = Sight(opener, lambda name: self._send(Stage(name)))
         generator, efforts = self._generator(
             model,
             context,
@@ -96,27 +115,52 @@ class Loader:
             gpu_layers=on_gpu,
             layers=model.layers,
             reason=reason_for(
-                command.options.gpu_layers, on_gpu, model.layers, self._gpus, llama.has_gpu_support()
+                command.options.gpu_layers,
+                on_gpu,
+                model.layers,
+                self._gpus,
+                llama.has_gpu_support(),
+                fitting=fitting,
+                known=known,
             ),
             threads=threads.generation,
             prompt_threads=threads.prompt,
             context_tokens=context.tokens,
+            devices=self._devices,
+            need_bytes=fit.need_bytes,
+            gpu_bytes=gpu_bytes(fit.needs, on_gpu) if on_gpu else 0,
+            batch_tokens=context.batch_tokens,
+            is_mapped=_is_mapped(header, command.options, on_gpu),
+            gpu_failed=known is not None and known.failed,
         )
         milliseconds = (time.perf_counter() - started) * 1000
         return generator, Loaded(card(header, command.path), placement, milliseconds, efforts)
 
     def _place(
-        self, path: str, header: Header, options: LoadOptions, fit: Fit, threads: Threads
+        self,
+        path: str,
+        header: Header,
+        options: LoadOptions,
+        fit: Fit,
+        threads: Threads,
+        choices: Sequence[int],
     ) -> tuple[llama.Model, llama.Context, int]:
-        """Try the GPU first, if there is one, then with fewer layers on it, then the CPU alone."""
-        choices = layers_to_try(options.gpu_layers, len(layer_tensors(header)), self._gpus)
+        """Try these numbers of layers on the GPUs until one works; the last is the processor alone.
+
+        Where it is not for memory that a GPU refuses, fewer layers would not help: then the processor is next.
+        """
+        given_up = False
         for on_gpu in choices:
+            if given_up and on_gpu:
+                continue
+            if on_gpu:
+                self._send(Trying(on_gpu, self._devices))
             try:
                 return *self._try(path, header, options, fit, threads, on_gpu), on_gpu
             except RuntimeFault as fault:
-                only_memory = fault.fault is Fault.NOT_ENOUGH_MEMORY
-                if on_gpu == choices[-1] or not only_memory:
+                if on_gpu == choices[-1] or fault.fault in _NOT_THE_GPU:
                     raise
+                given_up = fault.fault is not Fault.NOT_ENOUGH_MEMORY
         raise AssertionError("the last choice returns or raises")
 
     def _try(
@@ -147,6 +191,7 @@ class Loader:
 
     def _read_weights(self, path: str, header: Header, options: LoadOptions, on_gpu: int) -> llama.Model:
         meter = _Meter(header.weight_bytes, self._send)
+        options = replace(options, map_file=_is_mapped(header, options, on_gpu))
         self._log.on_line = meter.read_log
 
         def on_progress(fraction: float) -> bool:
@@ -208,15 +253,24 @@ class Loader:
         return generator, template.efforts
 
 
+def _is_mapped(header: Header, options: LoadOptions, on_gpu: int) -> bool:
+    """Whether the weights are used as they lie in the file: not where a processor copies them all the same."""
+    wholly_on_gpu = on_gpu > len(layer_tensors(header))
+    return options.map_file and (wholly_on_gpu or not weights_are_copied(header))
+
+
 def _states(command: Load, adapters: Sequence[Stamp]) -> KeptStates:
     """The kept states of exactly this file, template, cache, llama.cpp and adapters: others would be nonsense."""
     status = os.stat(command.path)
-    kind: tuple[object, ...] = (command.path, status.st_size, status.st_mtime_ns, command.options.cache_type)
-    kind = (*kind, llama.version(), *projector_key(command.options.projector))
+    options = command.options
+    kind: tuple[object, ...] = (command.path, status.st_size, status.st_mtime_ns, options.cache_type)
+    kind = (*kind, llama.version(), *projector_key(options.projector))
     if command.template:
         kind = (*kind, hashlib.sha256(command.template.encode("utf-8", "surrogatepass")).hexdigest())
     kind = (*kind, *adapters)
-    key = hashlib.sha256(repr(kind).encode("utf-8", "surrogatepass")).hexdigest()
+    rope = options.rope_scaling, options.rope_base, options.rope_stretch
+    text = repr(kind) if rope == (None, None, 1.0) else repr((kind, rope))
+    key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return KeptStates(command.state_files, key, command.state_bytes)
 
 

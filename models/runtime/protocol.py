@@ -18,6 +18,7 @@ from models.runtime.values import (
     CalledTool,
     Effort,
     Gpu,
+    Known,
     LoadOptions,
     ModelCard,
     Placement,
@@ -55,13 +56,16 @@ class ReadTemplate:
 @dataclass(frozen=True, slots=True)
 class Load:
     """`state_files`: descriptors of files for what the model has read, which the parent opened for this process;
-    `state_bytes`: what each may hold."""
+    `state_bytes`: what each may hold. `known`: what came of the last load like this one.
+    `may_ask`: others would leave memory for this one, so refuse it rather than give it less than it could have."""
 
     path: str
     options: LoadOptions
     template: str = ""  # instead of the file's own
     state_files: tuple[int, ...] = ()
     state_bytes: int = 0
+    known: Known | None = None
+    may_ask: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +123,21 @@ class Stage:
     """The worker enters a stage. Each has a deadline, which the parent keeps.
 
     Of a load, in this order: "header", "vocabulary", "weights", "context", "template", "trial". Of an answer:
-    "template", "prompt", "answer". `seconds` asks for a longer deadline where the worker knows that there is
-    much to do (a large vocabulary, a large cache); the parent grants it up to a limit of its own. An answer with
-    other adapters than the one before begins with "adapter".
+    "template", "prompt", "image" (and "prompt" again), "answer". `seconds` asks for a longer deadline where the
+    worker knows that there is much to do (a large vocabulary, a large cache); the parent grants it up to a limit of
+    its own. An answer with other adapters than the one before begins with "adapter".
     """
 
     name: str
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trying:
+    """A GPU is about to be used: whatever ends the worker before `Loaded`, its driver may have done it."""
+
+    layers: int
+    devices: str  # their signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +232,7 @@ Report = (
     | TemplateText
     | Gpus
     | Stage
+    | Trying
     | LoadProgress
     | Loaded
     | PromptProgress

@@ -7,7 +7,8 @@ damaged or belongs to another model costs the image, not the model.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -48,12 +49,19 @@ class Placed:
 class Sight:
     """The images of one model. Used by the worker's main thread."""
 
-    def __init__(self, open_reader: Callable[[], Reader] | None) -> None:
+    def __init__(
+        self, open_reader: Callable[[], Reader] | None, enter_stage: Callable[[str], None] = lambda name: None
+    ) -> None:
         """`open_reader` loads the projector, and raises `RuntimeFault`; None: the model can't see."""
         self._open = open_reader
+        self._enter_stage = enter_stage
         self._reader: Reader | None = None
         self._layouts: dict[str, tuple[Part, ...]] = {}
         self._images: dict[str, Image] = {}
+
+    def begin(self) -> None:
+        """Another prompt is built: the images of the one before are not needed any more."""
+        self._images.clear()
 
     def marks(self, turn: Turn, newest: bool) -> str:
         """What stands before a turn's text, in place of its images.
@@ -108,19 +116,25 @@ class Sight:
 
     def read(self, placed: Placed) -> Decoded:
         """Put an image into the KV cache, after what is there. Raises `RuntimeFault`."""
-        return self._loaded().read(placed.image, placed.number, placed.start)
+        with self._looking() as reader:
+            return reader.read(placed.image, placed.number, placed.start)
 
     def _layout(self, image: Image) -> tuple[Part, ...]:
         if image.sha256 not in self._layouts:
-            self._layouts[image.sha256] = self._loaded().layout(image)
+            with self._looking() as reader:
+                self._layouts[image.sha256] = reader.layout(image)
         return self._layouts[image.sha256]
 
-    def _loaded(self) -> Reader:
+    @contextmanager
+    def _looking(self) -> Iterator[Reader]:
+        """The parent is told: what ends this process now is the doing of the projector, not of the model."""
+        self._enter_stage("image")
         if self._reader is None:
             if self._open is None:
                 raise RuntimeFault(Fault.CANNOT_SEE)
             self._reader = self._open()
-        return self._reader
+        yield self._reader
+        self._enter_stage("prompt")
 
 
 def _digits(image: Image) -> str:

@@ -15,6 +15,14 @@ class CacheType(StrEnum):
     Q4_0 = "q4_0"
 
 
+class RopeScaling(StrEnum):
+    """How positions beyond those of the training are brought back among them."""
+
+    NONE = "none"
+    LINEAR = "linear"
+    YARN = "yarn"
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How the next token is chosen. `seed` None draws a new one for each answer; temperature 0 is greedy."""
@@ -42,7 +50,8 @@ class LoadOptions:
     `batch_tokens`: how many tokens of a prompt are evaluated at once. `map_file` False reads the weights into memory
     of their own instead of mapping the file; `lock_memory` keeps the system from moving them out. `draft`: the file
     of the model that guesses, for Speculation.DRAFT. `projector`: the path of the file that lets the model see images
-    (mmproj), if it has one.
+    (mmproj), if it has one. `rope_scaling` and `rope_base` None: as the file says; `rope_stretch`: how many times
+    farther than in the training positions reach.
     """
 
     context_tokens: int | None = None
@@ -56,6 +65,9 @@ class LoadOptions:
     speculation: Speculation = Speculation.OFF
     draft: str = ""
     projector: str | None = None
+    rope_scaling: RopeScaling | None = None
+    rope_base: int | None = None
+    rope_stretch: float = 1.0
 
 
 class Effort(StrEnum):
@@ -109,6 +121,18 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What came of an earlier load of the same file with the same options, if the devices are what they were.
+
+    `devices`: their signature then; `layers` that a GPU took; `failed`: its driver ended the worker.
+    """
+
+    devices: str
+    layers: int
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One message of the conversation as the template sees it. `role`: system, user, assistant or tool.
 
@@ -153,6 +177,12 @@ class Placement:
     threads: int
     prompt_threads: int
     context_tokens: int
+    devices: str = ""  # the signature of the GPUs there are; "" without
+    need_bytes: int = 0  # what it was said to need
+    gpu_bytes: int = 0  # of that, on GPUs
+    batch_tokens: int = 0
+    is_mapped: bool = True  # the weights are used as they lie in the file
+    gpu_failed: bool = False  # its driver ended a worker, so no GPU was used
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ _LIMITS = {
     # A large model on a slow computer may take minutes for one batch of the prompt.
     "prompt": _Limit(1800, Fault.WORKER_STOPPED),
     "answer": _Limit(600, Fault.WORKER_STOPPED),
+    "image": _Limit(1800, Fault.WORKER_STOPPED),
 }
 _LONGEST = 180.0
 """What a worker may be granted when it asks for longer, in seconds."""
@@ -246,6 +247,8 @@ class WatchedWorker:
             return RuntimeFault(Fault.FILE_UNREADABLE, words, facts)
         if self._opening and (name in _CRASHES or _is_crash_on_windows(status)):
             return RuntimeFault(Fault.DAMAGED, words, facts)
+        if self._stage == "image" and (name in _CRASHES or _is_crash_on_windows(status)):
+            return RuntimeFault(Fault.PROJECTOR_DAMAGED, words, facts)
         return RuntimeFault(Fault.WORKER_STOPPED, words, facts)
 
 

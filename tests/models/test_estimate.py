@@ -20,7 +20,6 @@ from support.gguf_files import write_recurrent_model
 from support.workers import starter
 
 from models.estimate import (
-    BESIDES,
     GPU_RESERVE,
     Estimate,
     Layer,
@@ -113,7 +112,7 @@ def test_a_model_that_fits_the_gpu_runs_there_and_at_its_speed() -> None:
     assert found.tokens_per_second == pytest.approx(500e9 / (8.5 * GB))
     assert found.tokens_per_second_full == pytest.approx(500e9 / (10.5 * GB))
     assert found.gpu_bytes == 10 * GB + GB // 2 + (64 << 20) + GPU_RESERVE
-    assert found.memory_bytes == GB // 2 + (64 << 20) + BESIDES
+    assert found.memory_bytes == GB // 2 + (64 << 20) + NEEDS.besides
 
 
 def test_as_many_layers_as_fit_go_to_a_smaller_gpu() -> None:

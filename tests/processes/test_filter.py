@@ -31,6 +31,8 @@ LEVELS = [
     (Role.WORKER, Network.UNIX_ONLY),
     (Role.BROKER, Network.OUTGOING),
     (Role.SCANNER, Network.NONE),
+    (Role.QUANTIZER, Network.NONE),
+    (Role.EMBEDDER, Network.NONE),
 ]
 LEVELS_AND_ARCHITECTURES = list(product(LEVELS, seccomp.ARCHITECTURES))
 # 64-bit Arm uses the generic table.

@@ -38,10 +38,14 @@ def write_model(
     control: tuple[str, ...] = CONTROL,
     numbers: Mapping[str, int] | None = None,
     seed: int = 1,
+    half: bool = False,
+    split: tuple[int, int] | None = None,
 ) -> Path:
     """A whole model. `words`: extra vocabulary. `numbers`: metadata that replaces or joins what is true.
+    `split`: the number of this file, from 0, and how many files it says there are.
 
-    The names in `numbers` are without the architecture: "block_count", "pooling_type".
+    `half`: its matrices are F16, as in the files that smaller versions are made from; F32 else. The names in
+    `numbers` are without the architecture: "block_count", "pooling_type".
     """
     writer = GGUFWriter(path, architecture)
     true_numbers = {
@@ -56,12 +60,15 @@ def write_model(
         writer.add_uint32(f"{architecture}.{name}", number)
     writer.add_float32(f"{architecture}.attention.layer_norm_rms_epsilon", 1e-5)
     writer.add_name("Tiny test model")
-    writer.add_file_type(0)
+    writer.add_file_type(1 if half else 0)
+    if split is not None:
+        writer.add_uint16("split.no", split[0])
+        writer.add_uint16("split.count", split[1])
     if template is not None:
         writer.add_chat_template(template)
     size = _add_vocabulary(writer, words, control)
     for name, tensor in _tensors(size, layers, seed):
-        writer.add_tensor(name, tensor)
+        writer.add_tensor(name, tensor.astype(np.float16) if half and tensor.ndim > 1 else tensor)
     _write(writer)
     return path
 
