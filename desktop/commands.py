@@ -97,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     shape.add_argument(
         "--grammar", type=Path, metavar="FILE", help=tr("the answer must keep to this grammar (GBNF)")
     )
+    ask.add_argument(
+        "--think",
+        choices=("off", "on", "low", "medium", "high"),
+        default="",
+        help=tr("how much the model thinks first, if it knows the difference"),
+    )
     ask.add_argument("--save", action="store_true", help=tr("keep question and answer as a conversation"))
     _json_option(ask)
     _json_option(commands.add_parser("conversations", help=tr("list the conversations")))
