@@ -34,6 +34,13 @@ def gigabytes(count: object) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
+def graphics_cards(devices: str) -> list[str]:
+    """The devices of a placement as people know them: "A card (8.6 GB)"."""
+    from models.runtime.placement import described
+
+    return [f"{name} ({gigabytes(total)})" if total else name for name, total in described(devices)]
+
+
 def model_fault(fault: Fault, detail: str, facts: dict[str, int | str], model: str) -> Sentence:
     """The sentence for a model that could not be loaded or stopped answering. `model`: its name, or its file.
 
@@ -310,7 +317,7 @@ def _hub_text(code: str, facts: dict[str, int | str]) -> str:
         case "token_wrong":
             return tr(
                 "The model hub does not take your token: it is mistyped, expired or withdrawn. Make a new one at the "
-                "hub, in the settings of your account, and put it in its place, here under “Keys”."
+                "hub, in the settings of your account, and put it in its place, here under “Access keys”."
             )
         case "forbidden":
             return tr(
@@ -377,7 +384,7 @@ def _no_token_text(code: str, keychain: str) -> str:
         return tr("There is no token for the model hub yet, so there is nothing to test. Nothing was sent.")
     return tr(
         "This model is not open to everybody. Accept its conditions on its page at the model hub, make an access token "
-        "there, in the settings of your account, and put it in here under “Keys”."
+        "there, in the settings of your account, and put it in here under “Access keys”."
     )
 
 

@@ -16,7 +16,7 @@ from desktop.known_models import model_name
 from desktop.own_settings import options_for
 from desktop.settings import Settings
 from desktop.viewmodels.notice import Notice
-from desktop.words import gigabytes, model_fault
+from desktop.words import gigabytes, graphics_cards, model_fault
 from models.starter import starter_path
 from providers.errors import ProviderError
 
@@ -82,6 +82,7 @@ class ModelsViewModel(QObject):
         self._forget_gpu = forget_gpu
         self._told_of_gpu: set[str] = set()
         self._found: dict[str, LibraryEntry] = {}
+        self._adapters: tuple[LibraryEntry, ...] = ()
         self._scan: Job | None = None
         self._cards: dict[str, ModelCard] = {}
         self._placement: Placement | None = None
@@ -126,6 +127,19 @@ class ModelsViewModel(QObject):
         return ModelItem(str(path), model_name(path, card), _detail(path, card, missing), remark, missing)
 
     @property
+    def adapters(self) -> tuple[LibraryEntry, ...]:
+        """The LoRA adapters of this disk that may belong to the model in use: those for models of its kind."""
+        path = str(self.current_path)
+        card, entry = self._cards.get(path), self._found.get(path)
+        kind = card.architecture if card is not None else entry.architecture if entry is not None else ""
+        width = entry.embedding_length if entry is not None else 0
+        return tuple(
+            adapter
+            for adapter in self._adapters
+            if adapter.architecture == kind and (not width or adapter.embedding_length in (0, width))
+        )
+
+    @property
     def looking(self) -> bool:
         """Whether this disk is being looked through."""
         return self._scan is not None
@@ -157,6 +171,11 @@ class ModelsViewModel(QObject):
         from models.library.entry import Kind
 
         usable = {Kind.CHAT, Kind.BASE}
+        self._adapters = tuple(
+            entry
+            for entry in sorted(seen.values(), key=_order)
+            if Kind.ADAPTER in entry.kinds and entry.problem is None
+        )
         self._found = {
             path: entry
             for path, entry in sorted(seen.items(), key=lambda found: _order(found[1]))
@@ -196,6 +215,11 @@ class ModelsViewModel(QObject):
         from desktop.viewmodels.model_settings import decided
 
         return "\n".join(decided(placement))
+
+    @property
+    def graphics_cards(self) -> tuple[str, ...]:
+        """The GPUs that llama.cpp found when it loaded the model in use."""
+        return tuple(graphics_cards(self._placement.devices)) if self._placement is not None else ()
 
     @property
     def gpu_failed(self) -> bool:

@@ -71,6 +71,13 @@ _LOAD_MODES = {
 }
 """By whether the file is mapped and whether memory is locked."""
 
+_NO_GPUS = {
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "HIP_VISIBLE_DEVICES": "-1",
+    "GGML_VK_VISIBLE_DEVICES": "",
+    "VK_DRIVER_FILES": "/none",  # Vulkan's loader takes its drivers from these alone, so it loads none
+    "VK_ICD_FILENAMES": "/none",
+}
 _PENALTY_WINDOW = 64
 _LOG_LINES = 60
 _WARNING, _ERROR, _CONTINUED = 3, 4, 5  # enum ggml_log_level; 1 is debug, 2 information
@@ -163,8 +170,13 @@ class Interrupt:
         return bool(self._text.value)
 
 
-def start() -> Log:
-    """Make llama.cpp ready. Devices' libraries are looked for beside it, never in the current folder."""
+def start(*, gpus: bool = True) -> Log:
+    """Make llama.cpp ready. Devices' libraries are looked for beside it, never in the current folder.
+
+    `gpus` False hides all of them from it, and their drivers.
+    """
+    if not gpus:
+        os.environ.update(_NO_GPUS)
     log = Log()
     if (
         _ggml("ggml_backend_reg_count", ctypes.c_size_t)() == 0

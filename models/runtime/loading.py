@@ -31,6 +31,7 @@ from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.formats import format_of
 from models.runtime.generation import Generator
 from models.runtime.placement import (
+    GPU_FAILED,
     could_fit_more,
     devices_in_use,
     layers_to_try,
@@ -109,20 +110,21 @@ class Loader:
             drafter,
             sight,
         )
+        reason = reason_for(
+            command.options.gpu_layers,
+            on_gpu,
+            model.layers,
+            self._gpus,
+            llama.has_gpu_support(),
+            fitting=fitting,
+            known=known,
+        )
         placement = Placement(
             device=self._gpus[0].description if on_gpu else "CPU",
             on_gpu=on_gpu > 0,
             gpu_layers=on_gpu,
             layers=model.layers,
-            reason=reason_for(
-                command.options.gpu_layers,
-                on_gpu,
-                model.layers,
-                self._gpus,
-                llama.has_gpu_support(),
-                fitting=fitting,
-                known=known,
-            ),
+            reason=reason,
             threads=threads.generation,
             prompt_threads=threads.prompt,
             context_tokens=context.tokens,
@@ -131,7 +133,7 @@ class Loader:
             gpu_bytes=gpu_bytes(fit.needs, on_gpu) if on_gpu else 0,
             batch_tokens=context.batch_tokens,
             is_mapped=_is_mapped(header, command.options, on_gpu),
-            gpu_failed=known is not None and known.failed,
+            gpu_failed=reason == GPU_FAILED,
         )
         milliseconds = (time.perf_counter() - started) * 1000
         return generator, Loaded(card(header, command.path), placement, milliseconds, efforts)
@@ -153,7 +155,7 @@ class Loader:
         for on_gpu in choices:
             if given_up and on_gpu:
                 continue
-            if on_gpu:
+            if self._gpus:
                 self._send(Trying(on_gpu, self._devices))
             try:
                 return *self._try(path, header, options, fit, threads, on_gpu), on_gpu
