@@ -156,10 +156,10 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
                 name=name,
             )
         case Fault.SCHEMA_BROKEN:
-            return tr("This is not a JSON schema that can be read, so the model was not asked.")
+            return tr("This is not a JSON schema that can be read. Correct it and try again.")
         case Fault.SCHEMA_UNSUPPORTED:
             return tr(
-                "This JSON schema uses “{what}”, which Alcove can't hold an answer to. The model was not asked. "
+                "This JSON schema uses “{what}”, which Alcove can't hold an answer to. "
                 "Take that out of the schema, or write it another way.",
                 what=facts.get("what", "?"),
             )
