@@ -161,7 +161,7 @@ class QuantizeDialog(QDialog):
             button.setChecked(row.name == chosen)
             self.types.addButton(button)
             words = Text(self._theme, row.words, "soft", wrap=True)
-            words.setContentsMargins(self._theme.scaled(24), 0, 0, 8)
+            words.setContentsMargins(self._theme.scaled(32), 0, 0, 8)
             column.addWidget(button)
             column.addWidget(words)
         column.addStretch(1)
