@@ -12,7 +12,7 @@ import sys
 from desktop.processes.again import stand_by
 from desktop.processes.home import home_folder
 from desktop.processes.lockdown import lock_down
-from desktop.processes.roles import Places, Role, from_command_line
+from desktop.processes.roles import Places, Role, folder_of, from_command_line
 from desktop.processes.switch import Position, read_switch
 
 
@@ -31,6 +31,8 @@ def main() -> int:
         stand_by()
     if role is Role.DESKTOP and read_switch(home).position is not Position.OFFLINE:
         return _desktop_with_a_way_out(home)
+    if role is Role.QUANTIZER:
+        return _quantizer(home, folder_of(sys.argv[1:]))
     report = lock_down(role, network)
     if role is Role.WORKER:
         from desktop.processes.channel import StdioChannel
@@ -46,6 +48,13 @@ def main() -> int:
         from models.library import scanner
 
         return scanner.main(channel, report.summary, report.enforced)
+    if role is Role.EMBEDDER:
+        from desktop.processes.channel import StdioChannel
+
+        channel = StdioChannel()
+        from models.embedding import child
+
+        return child.main(channel, report.summary, report.enforced)
     from desktop.commands import run
 
     return run(sys.argv[1:], report)
@@ -65,6 +74,16 @@ def _desktop_with_a_way_out(home: str) -> int:
         return run(sys.argv[1:], report)
     finally:
         close_way_out()
+
+
+def _quantizer(home: str, folder: str) -> int:
+    report = lock_down(Role.QUANTIZER, places=Places(home, (folder,)))
+    from desktop.processes.channel import StdioChannel
+
+    channel = StdioChannel()
+    from models.quantization import child
+
+    return child.main(channel, report.summary, report.enforced)
 
 
 def _broker(home: str) -> int:

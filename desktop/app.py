@@ -10,7 +10,8 @@ import logging
 import os
 import sys
 import threading
-from functools import partial
+from dataclasses import replace
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from desktop.later import later
 from desktop.paths import Paths
 from desktop.processes.again import can_start_again, start_again
 from desktop.processes.report import LockReport
-from desktop.processes.switch import Switch, read_switch, write_switch
+from desktop.processes.switch import Position, Switch, read_stored, read_switch, write_switch
 from desktop.settings import LOADED_WITH, Settings
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from desktop.library import Library
     from desktop.placements import Placements
     from desktop.store.store import Store
+    from desktop.templates import Templates
+    from desktop.viewmodels.downloads import Ready
+    from desktop.viewmodels.models_page import ModelsPageViewModel
+    from desktop.viewmodels.quantize import QuantizeViewModel
     from models.runtime.values import ModelCard
 
 log = logging.getLogger(__name__)
@@ -94,6 +99,7 @@ class Parts:
         from desktop.bridge import Bridge
         from desktop.viewmodels.chat import ChatViewModel
         from desktop.viewmodels.conversations import ConversationsViewModel
+        from desktop.viewmodels.hub_link import HubLink
         from desktop.viewmodels.models import ModelsViewModel
         from desktop.viewmodels.network import NetworkViewModel
         from desktop.viewmodels.opening import Opening
@@ -121,6 +127,7 @@ class Parts:
             self.library,
             forget_gpu=lambda path: self.placements.forget(path),
         )
+        self.models.templates = self.templates = later(partial(_make_templates, paths))
         self.chat = ChatViewModel(
             self.bridge, self.store, self.session, self.conversations, self.models, settings
         )
@@ -129,6 +136,8 @@ class Parts:
             report, read_switch(str(paths.home)), self._turn_switch if can_start_again() else None
         )
         self.network.restart_wanted.connect(self._start_again)
+        self.hub_link = HubLink()
+        self.models_page = later(self._make_models_page)
         self.window = MainWindow(
             self.conversations,
             self.chat,
@@ -137,7 +146,9 @@ class Parts:
             self.settings,
             self.window_state,
             self.first_run,
+            self.models_page,
         )
+        self.window.quantizer = self._quantizer
         self.conversations.notice.connect(self.chat.notice)
         self.models.notice.connect(self.chat.notice)
         self.settings.changed.connect(self._setting_changed)
@@ -147,20 +158,61 @@ class Parts:
             self.bridge, self.store, self.conversations, self.chat, self.window_state, settings.put_aside
         )
 
+    def _make_models_page(self) -> ModelsPageViewModel:
+        from desktop.viewmodels.models_page import make_models_page
+
+        made = make_models_page(
+            self.bridge, self.library, self.models, self.settings, self.network, self.hub_link, self._paths
+        )
+        downloads = made.downloads
+        downloads.changed.connect(
+            lambda: self.window.sidebar.show_downloads(downloads.summary, downloads.fraction)
+        )
+        downloads.finished.connect(self._model_came)
+        return made
+
+    def _model_came(self, came: Ready) -> None:
+        """Say it where the person is; on the models page the list says it."""
+        from desktop.viewmodels.downloads import came_notice
+
+        if self.window.area.models is None:
+            self.chat.notice.emit(came_notice(came, lambda: self.models.choose(came.path)))
+
     def _make_shelf(self) -> Shelf:
         from desktop.chat.shelf import Shelf
         from desktop.kept_states import KeptStateFiles
         from desktop.local_models import make_model
+        from desktop.this_machine import ThisMachine
 
         kept = KeptStateFiles(
             self._paths.kept_states, lambda: int(self._settings.get("model.kept_gigabytes") * 1e9)
         )
 
+        machine = ThisMachine(self._paths.machine)
+
         def freed(path: Path) -> None:
             self.bridge.deliver(self.models.freed, path)
 
-        make = partial(make_model, kept=kept, experience=self.placements)
+        make = partial(
+            make_model,
+            kept=kept,
+            answered=machine.answered,
+            templates=self.templates,
+            experience=self.placements,
+        )
         return Shelf(make, self._idle_seconds, freed, lambda: self._settings.get("model.most_loaded"))
+
+    @cached_property
+    def _quantizer_model(self) -> QuantizeViewModel:
+        from desktop.viewmodels.quantize import QuantizeViewModel
+
+        model = QuantizeViewModel(self.bridge, self._paths, self.library)
+        model.notice.connect(self.chat.notice)
+        model.made.connect(lambda _: self.models.look_around())
+        return model
+
+    def _quantizer(self) -> QuantizeViewModel:
+        return self._quantizer_model
 
     def _idle_seconds(self) -> float | None:
         minutes: int | None = self._settings.get("model.idle_minutes")
@@ -199,9 +251,13 @@ class Parts:
         self._watcher.fileChanged.connect(self._show_window)
         self._opening.begin()
         self.models.load()
+        if self.network.position is not Position.OFFLINE:
+            self.models_page.downloads.begin()  # what was under way goes on
 
     def _turn_switch(self, switch: Switch) -> None:
-        write_switch(str(self._paths.home), switch)
+        write_switch(
+            str(self._paths.home), replace(read_stored(str(self._paths.home)), position=switch.position)
+        )
 
     def _start_again(self) -> None:
         """End in good order. A helper from before the lock starts Alcove anew once this process has gone."""
@@ -240,6 +296,8 @@ class Parts:
         await self.session.close()
         await self.store.close()  # before the model, which may take seconds to write down what it has read
         await self.shelf.close()
+        await self.hub_link.close()
+        await self.chat.images.close()
 
 
 def _make_store(paths: Paths) -> Store:
@@ -264,6 +322,12 @@ def _make_library(paths: Paths) -> Library:
     from desktop.library import Library
 
     return Library(paths)
+
+
+def _make_templates(paths: Paths) -> Templates:
+    from desktop.local_models import make_templates
+
+    return make_templates(paths.templates)
 
 
 async def _inspect(path: Path) -> ModelCard:

@@ -32,6 +32,17 @@ class Removed:
     sha256: tuple[str, ...]  # what they were downloaded as, "" unknown
 
 
+@dataclass(frozen=True, slots=True)
+class MadeFrom:
+    """A smaller version that Alcove made of another model."""
+
+    path: str
+    size: int  # bytes: another file that comes to lie at `path` is none that Alcove made
+    source: str  # the path of what it was made from
+    type: str  # "Q4_K_M"
+    made_at: float  # seconds since 1970
+
+
 @dataclass(slots=True)
 class Catalogue:
     """Everything in the file. Paths are the keys of the dictionaries."""
@@ -41,6 +52,7 @@ class Catalogue:
     downloaded: dict[str, str] = field(default_factory=dict)  # what Alcove fetched, with its SHA-256 or ""
     imported: list[str] = field(default_factory=list)  # single files a person added
     removed: list[Removed] = field(default_factory=list)
+    made: dict[str, MadeFrom] = field(default_factory=dict)  # smaller versions, and what of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,7 @@ class _Marks:
     downloaded: dict[str, str]
     imported: tuple[str, ...]
     removed: tuple[Removed, ...]
+    made: tuple[MadeFrom, ...]
 
 
 _CODEC = Codec((LibraryEntry, _Marks))
@@ -62,7 +75,8 @@ def read_catalogue(path: Path) -> Catalogue:
             return Catalogue()
         if content.get("version") != _VERSION:
             raise ValueError(f"version {content.get('version')!r:.20}")
-        marks = cast(_Marks, _CODEC.decode(_record(content.get("marks"), _Marks)))
+        record = {"made": [], **_record(content.get("marks"), _Marks)}  # older files made nothing
+        marks = cast(_Marks, _CODEC.decode(record))
     except (ValueError, ProtocolError):
         path.rename(path.with_name(f"{path.name}.unreadable-{time.time_ns()}"))
         return Catalogue()
@@ -73,6 +87,7 @@ def read_catalogue(path: Path) -> Catalogue:
         marks.downloaded,
         list(marks.imported),
         list(marks.removed),
+        {made.path: made for made in marks.made},
     )
 
 
@@ -99,6 +114,7 @@ def catalogue_content(catalogue: Catalogue) -> dict[str, Any]:
         dict(catalogue.downloaded),
         tuple(catalogue.imported),
         tuple(catalogue.removed),
+        tuple(catalogue.made.values()),
     )
     return {
         "version": _VERSION,

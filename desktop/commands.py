@@ -2,7 +2,7 @@
 
 alcove                          open the window
 alcove ask "…"                  stream an answer to standard output
-alcove conversations | models | bench | ledger | network | doctor
+alcove conversations | models | bench | ledger | network | keys | doctor
 """
 
 from __future__ import annotations
@@ -57,9 +57,46 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument(
         "--model", type=Path, metavar="FILE", help=tr("a model file (.gguf) instead of the chosen one")
     )
+    ask.add_argument(
+        "--image",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help=tr("an image to show the model; may be given several times"),
+    )
     ask.add_argument("--system", metavar="TEXT", help=tr("instructions for the model"))
     ask.add_argument("--max-tokens", type=_positive, metavar="N", help=tr("the longest answer, in tokens"))
     ask.add_argument("--seed", type=_natural, metavar="N", help=tr("repeatable choice of words"))
+    ask.add_argument(
+        "--adapter",
+        type=_adapter,
+        action="append",
+        default=[],
+        metavar="FILE[=STRENGTH]",
+        help=tr("a LoRA adapter for the model; 1 is its full strength; may be given again"),
+    )
+    ask.add_argument(
+        "--guess-ahead",
+        choices=("off", "lookup"),
+        help=tr("guess words from the text so far; the answer stays the same"),
+    )
+    ask.add_argument(
+        "--draft",
+        type=Path,
+        metavar="FILE",
+        help=tr("guess ahead with this smaller model of the same family"),
+    )
+    shape = ask.add_mutually_exclusive_group()
+    shape.add_argument("--json-answer", action="store_true", help=tr("the answer must be JSON"))
+    shape.add_argument(
+        "--json-schema",
+        type=Path,
+        metavar="FILE",
+        help=tr("the answer must be JSON that fits this JSON schema"),
+    )
+    shape.add_argument(
+        "--grammar", type=Path, metavar="FILE", help=tr("the answer must keep to this grammar (GBNF)")
+    )
     ask.add_argument("--save", action="store_true", help=tr("keep question and answer as a conversation"))
     _json_option(ask)
     _json_option(commands.add_parser("conversations", help=tr("list the conversations")))
@@ -78,9 +115,15 @@ def _parser() -> argparse.ArgumentParser:
     network.add_argument(
         "position", nargs="?", choices=("offline", "downloads"), help=tr("from the next start on")
     )
+    network.add_argument(
+        "--hub", metavar="URL", help=tr("an organisation's own model hub; “public” for huggingface.co again")
+    )
     from desktop.cli.ledger import add_ledger_command
 
     add_ledger_command(commands)
+    from desktop.cli.keys import add_keys_command
+
+    add_keys_command(commands)
     return parser
 
 
@@ -97,19 +140,70 @@ def _models_options(models: argparse.ArgumentParser) -> None:
 
     add("list", tr("list what is on this disk"))
     for name, explanation in (
-        ("info", tr("all that is known of a model on this disk")),
         ("verify", tr("compute its SHA-256 and compare it, where one is known")),
         ("remove", tr("put a model that Alcove downloaded into the trash")),
     ):
         add(name, explanation).add_argument("name", metavar="NAME", help=tr("its name, file or repository"))
+    template = add("template", tr("show a model's chat template, compare it, or use another"))
+    template.add_argument("name", metavar="NAME", help=tr("its name, file or repository"))
+    change = template.add_mutually_exclusive_group()
+    change.add_argument(
+        "--use", metavar="FILE", help=tr("a template in a text file, or a form: chatml, llama3, …")
+    )
+    change.add_argument("--reset", action="store_true", help=tr("use the file's own again"))
+    change.add_argument(
+        "--diff", metavar="OTHER", help=tr("compare it with another model's, or a family's known one")
+    )
+    info = add("info", tr("all that is known of a model on this disk, or of one on the model hub"))
+    info.add_argument("name", metavar="NAME", help=tr("its name, file or repository"))
+    info.add_argument(
+        "--hub", action="store_true", help=tr("look on the model hub, even if it is here as well")
+    )
+    info.add_argument(
+        "--context", type=_positive, metavar="N", help=tr("the context it is to be judged for, in tokens")
+    )
     add("import", tr("use a model file from where it lies")).add_argument("file", type=Path, metavar="FILE")
+    add("recommend", tr("what to begin with on this machine")).add_argument(
+        "--purpose",
+        default="chat",
+        choices=("chat", "code", "reasoning", "vision", "embeddings", "translation", "small"),
+        help=tr("what it is for; chat without it"),
+    )
     search = add("search", tr("search the model hub"))
-    search.add_argument("text", metavar="TEXT")
+    search.add_argument("text", metavar="TEXT", nargs="?", default="")
+    search.add_argument("--licence", default="", metavar="NAME", help=tr("as the hub names it: apache-2.0"))
+    search.add_argument("--author", default="", metavar="NAME", help=tr("only of this publisher"))
+    search.add_argument("--task", default="", metavar="NAME", help=tr("as the hub names it: text-generation"))
+    search.add_argument("--ungated", action="store_true", help=tr("only what is open to everybody"))
+    search.add_argument(
+        "--sort",
+        choices=("downloads", "likes", "updated"),
+        default="downloads",
+        help=tr("most or newest first"),
+    )
     search.add_argument("--limit", type=_positive, default=20, metavar="N", help=tr("at most this many"))
     pull = add("pull", tr("fetch a model from the hub and check it"))
     pull.add_argument("repository", metavar="REPOSITORY", help=tr("as on the hub: publisher/name"))
     pull.add_argument(
-        "--quantization", metavar="NAME", help=tr("for example Q4_K_M; the usual choice without it")
+        "--quantization", metavar="NAME", help=tr("for example Q4_K_M; without it, what runs best here")
+    )
+    add("downloads", tr("what is being fetched, or waits for it"))
+    embed = add("embed", tr("turn texts into vectors with an embedding model"))
+    embed.add_argument("name", metavar="NAME", help=tr("its name, file or repository"))
+    embed.add_argument("texts", nargs="*", metavar="TEXT", help=tr("lines of standard input without any"))
+    _quantize_options(add("quantize", tr("make a smaller version of a model on this disk")))
+
+
+def _quantize_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help=tr("its name, file or repository"))
+    parser.add_argument("type", nargs="?", metavar="TYPE", help=tr("for example Q4_K_M"))
+    parser.add_argument("--list", action="store_true", help=tr("list the types, and what each costs"))
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help=tr("where the new file, or its folder, is")
+    )
+    parser.add_argument("--again", action="store_true", help=tr("even if the model is quantized already"))
+    parser.add_argument(
+        "--keep-output", action="store_true", help=tr("leave the last layer as exact as it is")
     )
 
 
@@ -121,6 +215,24 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise ValueError  # argparse words it
+    return number
+
+
+def _adapter(text: str) -> tuple[Path, float]:
+    """A file and, after the last "=", a strength; a file's own name may have one too."""
+    name, found, strength = text.rpartition("=")
+    try:
+        return (Path(name), _strength(strength)) if found and name else (Path(text), 1.0)
+    except ValueError:
+        if Path(text).exists():
+            return Path(text), 1.0
+        raise
+
+
+def _strength(text: str) -> float:
+    number = float(text)
+    if not -10 <= number <= 10:  # false for what is no number, too
+        raise ValueError
     return number
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TypeVar
 
@@ -20,11 +20,24 @@ from providers.gate.hub_messages import (
     HubSearch,
     Pulled,
     PullProgress,
+    QueueAdd,
+    QueueAdded,
+    QueueCancel,
+    QueueChanged,
+    QueueEvent,
+    QueueFinished,
+    QueueGone,
+    QueueMove,
+    QueuePause,
+    QueueResume,
+    QueueStanding,
+    QueueWatch,
 )
 
 SMALL_ENOUGH = ("Q4_K_M", "Q4_K_S", "Q4_0", "Q4_1", "Q5_K_M", "Q8_0")
 """Quantizations that most machines run well, the usual choice first."""
 
+_PROJECTORS = ("F16", "FP16", "BF16", "Q8_0", "F32", "FP32")
 
 T = TypeVar("T")
 
@@ -53,23 +66,23 @@ def connect() -> BrokerClient:
 
 async def search(client: BrokerClient, query: Query) -> tuple[Found, ...]:
     """Raises `HubFailed`, `GateError`, `BrokerGone`."""
-    return (await _answer(client, HubSearch(query), HubFound)).found
+    return (await answer(client, HubSearch(query), HubFound)).found
 
 
 async def look(client: BrokerClient, repo: str) -> tuple[Page, Listing]:
     """A model's page, and its files at that page's commit. Raises as `search`."""
-    answer = await _answer(client, HubLook(repo), HubModelPage)
-    return answer.page, answer.listing
+    seen = await answer(client, HubLook(repo), HubModelPage)
+    return seen.page, seen.listing
 
 
 async def pull(
-    client: BrokerClient, library: Library, page: Page, model: HubModel
+    client: BrokerClient, library: Library, page: Page, models: Sequence[HubModel]
 ) -> AsyncGenerator[PullProgress | Pulled, None]:
-    """Fetch a model; ends with `Pulled`, when the library knows it as ours. Raises as `search`.
+    """Fetch a model, its projector with it; ends with `Pulled`, when the library knows it as ours.
 
-    Closing it gives the download up; what there is of it stays for the next time.
+    Closing it gives the download up; what there is of it stays for the next time. Raises as `search`.
     """
-    asked = HubPull(page.found.repo, page.sha, tuple(file.path for file in model.files))
+    asked = HubPull(page.found.repo, page.sha, _paths(models))
     async with aclosing(client.request(asked)) as events:
         async for event in events:
             match event:
@@ -82,9 +95,69 @@ async def pull(
                     raise HubFailed(code, detail, facts)
 
 
+# ---- the queue of downloads
+
+
+async def watch_queue(client: BrokerClient, library: Library) -> AsyncGenerator[QueueEvent, None]:
+    """The queue, and then every change of it, until this is closed or the broker has gone. Starts the queue.
+
+    First a `QueueStanding` with all of it; later ones replace everything. What has finished is in the library
+    before it is told here, also what finished while nobody looked. Raises as `search`.
+    """
+    async with aclosing(client.request(QueueWatch())) as events:
+        async for event in events:
+            match event:
+                case QueueStanding():
+                    # After the watch began: what finishes from now on is told below.
+                    await library.note_fetched()
+                    yield event
+                case QueueFinished(files=files):
+                    await library.mark_downloaded({file.path: file.sha256 for file in files})
+                    yield event
+                case QueueChanged() | QueueGone():
+                    yield event
+                case HubRefused(code, detail, facts):
+                    raise HubFailed(code, detail, facts)
+
+
+async def add_to_queue(
+    client: BrokerClient, page: Page, models: Sequence[HubModel], *, replace: bool = False
+) -> str:
+    """Fetch a model of this page, its projector with it: the id of the download. Raises as `search`.
+
+    Code "exists": all its files are on the disk already; the fact "same" is 1 when they are the very ones. What
+    is in the queue already goes on and is not there twice.
+    """
+    asked = QueueAdd(page.found.repo, page.sha, _paths(models), replace)
+    return (await answer(client, asked, QueueAdded)).download
+
+
+async def pause(client: BrokerClient, download: str) -> None:
+    """Keep what there is, and go on when asked to. Raises as `search`; code "unknown": it is not in the queue."""
+    await _done(client, QueuePause(download))
+
+
+async def resume(client: BrokerClient, download: str) -> None:
+    """Go on with what was paused or has failed. Raises as `pause`."""
+    await _done(client, QueueResume(download))
+
+
+async def cancel(client: BrokerClient, download: str) -> None:
+    """Take it out of the queue and remove what there is of it. Raises as `pause`."""
+    await _done(client, QueueCancel(download))
+
+
+async def move(client: BrokerClient, download: str, place: int) -> None:
+    """To another place in the queue, 0 the first. Raises as `pause`."""
+    await _done(client, QueueMove(download, place))
+
+
+# ---- what to take of a repository
+
+
 def usual_choice(listing: Listing) -> HubModel | None:
-    """The quantization to take when nobody says which: small enough, good enough. None when there is none."""
-    models = [model for model in listing.models if model.complete and not model.projector]
+    """The quantization to take when nothing is known of this machine: small enough, good enough. None: none there."""
+    models = whole_models(listing)
     for wanted in SMALL_ENOUGH:
         for model in models:
             if model.quantization == wanted:
@@ -92,7 +165,42 @@ def usual_choice(listing: Listing) -> HubModel | None:
     return models[0] if models else None
 
 
-async def _answer(client: BrokerClient, asked: object, kind: type[T]) -> T:
+def whole_models(listing: Listing) -> list[HubModel]:
+    """The models that can be fetched, from the smallest to the largest; no projectors."""
+    return [model for model in listing.models if model.complete and not model.projector]
+
+
+def projector_for(listing: Listing, model: HubModel) -> HubModel | None:
+    """What a vision model sees with, of the same repository; None where there is none.
+
+    In the same folder before another; F16 before BF16, Q8_0, F32 and the rest: it is small, and errors of the
+    eye are not made good by the model.
+    """
+    projectors = [one for one in listing.models if one.projector and one.complete]
+    if model.projector or not projectors:
+        return None
+    folder = model.files[0].path.rpartition("/")[0]
+
+    def order(one: HubModel) -> tuple[bool, int, int]:
+        kind = _PROJECTORS.index(one.quantization) if one.quantization in _PROJECTORS else len(_PROJECTORS)
+        return one.files[0].path.rpartition("/")[0] != folder, kind, one.size
+
+    return min(projectors, key=order)
+
+
+def _paths(models: Sequence[HubModel]) -> tuple[str, ...]:
+    return tuple(file.path for model in models for file in model.files)
+
+
+async def _done(client: BrokerClient, asked: object) -> None:
+    async with aclosing(client.request(asked)) as events:
+        async for event in events:
+            if isinstance(event, HubRefused):
+                raise HubFailed(event.code, event.detail, event.facts)
+
+
+async def answer(client: BrokerClient, asked: object, kind: type[T]) -> T:
+    """The one answer of this kind to a request. Raises as `search`."""
     async with aclosing(client.request(asked)) as events:
         async for event in events:
             if isinstance(event, kind):

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from desktop import trash
-from desktop.catalogue import Catalogue, Removed, catalogue_content, read_catalogue, write_catalogue
+from desktop.catalogue import Catalogue, MadeFrom, Removed, catalogue_content, read_catalogue, write_catalogue
 from desktop.paths import Paths
 from desktop.processes.child import ChildProcess, spawn
 from desktop.processes.roles import Role
 from models.codec import Codec
+from models.download_files import fetched_files
 from models.library import scan as scanning
 from models.library.candidates import Place, Unreadable
 from models.library.entry import LibraryEntry, ModelFile, Source
@@ -191,6 +192,35 @@ class Library:
         catalogue.downloaded.update(files)
         await self._save()
 
+    async def note_fetched(self) -> None:
+        """Take over what Alcove fetched and could not tell: the notes beside the files in its folder of models."""
+        catalogue = await self._opened()
+        found = await asyncio.to_thread(fetched_files, self._paths.models, frozenset(catalogue.downloaded))
+        if found:
+            await self.mark_downloaded(found)
+
+    async def enter_made(self, made: MadeFrom, sha256: str) -> LibraryEntry:
+        """Take in a smaller version that Alcove has made: like what it downloaded, it can be removed.
+
+        Raises as `scan` does; then the next scan finds the file all the same.
+        """
+        catalogue = await self._opened()
+        catalogue.made[made.path] = made
+        catalogue.downloaded[made.path] = sha256
+        ours = trash.lies_in(made.path, self._paths.models)
+        if not ours and made.path not in catalogue.imported:
+            catalogue.imported.append(made.path)
+        await self._save()  # before the file is read: what is Alcove's is known to be
+        async with self._busy:
+            entry = await self._read(Place(Source.FILE, made.path))
+            if ours:
+                entry = replace(entry, source=Source.FOLDER, place=str(self._paths.models))
+            file = replace(entry.files[0], sha256=sha256)
+            _enter(catalogue, replace(entry, files=(file,)))
+            _settle_pairs(catalogue)
+            await self._save()
+        return catalogue.entries[entry.path]
+
     # ---- removing
 
     async def can_remove(self, entry: LibraryEntry) -> bool:
@@ -329,10 +359,14 @@ def _enter(catalogue: Catalogue, entry: LibraryEntry) -> LibraryEntry:
     """Take over a model that was read, with what is known of it besides."""
     before = catalogue.entries.get(entry.path)
     hashes = {file.stamp: file.sha256 for file in before.files} if before is not None else {}
+    made = catalogue.made.get(entry.path)
+    ours = made is not None and made.size == entry.size
     known = replace(
         entry,
-        files=tuple(replace(file, sha256=hashes.get(file.stamp, "")) for file in entry.files),
+        files=tuple(replace(file, sha256=file.sha256 or hashes.get(file.stamp, "")) for file in entry.files),
         last_used=catalogue.used.get(entry.path),
+        made_from=made.source if made and ours else "",
+        made_at=made.made_at if made and ours else None,
     )
     catalogue.entries[entry.path] = known
     return known

@@ -45,6 +45,16 @@ class Paths:
         return self.home / "models"
 
     @property
+    def machine(self) -> Path:
+        """How fast this machine was seen to be."""
+        return self.home / "machine.json"
+
+    @property
+    def templates(self) -> Path:
+        """Chat templates that were chosen instead of models' own."""
+        return self.home / "templates"
+
+    @property
     def log(self) -> Path:
         return self.home / "alcove.log"
 

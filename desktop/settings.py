@@ -287,6 +287,16 @@ SETTINGS: tuple[Setting, ...] = (
         "The system may not move it to disk. It needs permission, and enough memory for everything else.",
     ),
     Setting(
+        "model.speculation",
+        "off",
+        Kind.CHOICE,
+        "Speed and memory",
+        "Guess ahead",
+        "Words that followed before are guessed and checked together. Answers stay the same; they come faster where "
+        "they repeat a text, and can come slower elsewhere.",
+        choices=(("off", "Never"), ("lookup", "From the conversation")),
+    ),
+    Setting(
         "model.rope_type",
         "auto",
         Kind.CHOICE,
@@ -348,11 +358,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("model.opened_files", [], Kind.FILES, policy_may_lock=False),
     Setting("model.current", "", Kind.TEXT, policy_may_lock=False),
+    Setting("model.folders", [], Kind.FILES),  # looked into for models; edited on the models page
 )
 
 LOADED_WITH = (
     *("model.context_tokens", "model.threads", "model.gpu_layers", "model.cache_type"),
     *("model.flash_attention", "model.batch_tokens", "model.map_file", "model.lock_memory"),
+    "model.speculation",
     *("model.rope_type", "model.rope_stretch", "model.rope_base"),
 )
 """Settings that need the model loaded anew. Each model may have its own (`own_settings`)."""
@@ -440,7 +452,7 @@ class Settings:
 
     def load_options(self, own: Mapping[str, Any] | None = None) -> LoadOptions:
         """How models are loaded. `own`: checked values of one model, which go before those for all."""
-        from models.runtime.values import CacheType, LoadOptions, RopeScaling
+        from models.runtime.values import CacheType, LoadOptions, RopeScaling, Speculation
 
         def get(key: str) -> Any:
             return own[key] if own and key in own and key not in self.managed else self.get(key)
@@ -458,4 +470,5 @@ class Settings:
             rope_scaling=None if rope == "auto" else RopeScaling(rope),
             rope_base=get("model.rope_base"),
             rope_stretch=float(get("model.rope_stretch")),
+            speculation=Speculation(get("model.speculation")),
         )

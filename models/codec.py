@@ -1,12 +1,13 @@
 """Frozen dataclasses as JSON objects and back, strictly: how processes that do not trust each other speak.
 
 A record that does not fit its class exactly (unknown kind, missing or surplus field, wrong type) raises
-`ProtocolError`. What a message is made of: str, int, float, bool, None, StrEnum, dict[str, …], tuple[…, ...],
-unions, and dataclasses of these.
+`ProtocolError`. What a message is made of: str, int, float, bool, None, bytes (as base64), StrEnum,
+dict[str, …], tuple[…, ...], unions, and dataclasses of these.
 """
 
 from __future__ import annotations
 
+import base64
 import functools
 import types
 from collections.abc import Callable, Iterable, Mapping
@@ -70,6 +71,8 @@ def _plain(value: object) -> object:
         return [_plain(item) for item in value]
     if is_dataclass(value):
         return _plain_fields(value)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     return value
 
 
@@ -97,6 +100,8 @@ def _reader(hint: Any) -> Callable[[object], object]:
         return _table_of(_reader(get_args(hint)[1]))
     if hint is float:
         return _read_number
+    if hint is bytes:
+        return _read_bytes
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return functools.partial(_read_choice, hint)
     if is_dataclass(hint):
@@ -116,6 +121,13 @@ def _read_number(value: object) -> object:
     if type(value) not in (int, float) or not -_LARGEST < cast(float, value) < _LARGEST:  # false for NaN too
         raise ProtocolError(f"{value!r:.60} where a finite number is expected")
     return float(cast(float, value))
+
+
+def _read_bytes(value: object) -> object:
+    try:
+        return base64.b64decode(cast(str, _read_exactly(str, value)), validate=True)
+    except ValueError as error:
+        raise ProtocolError(f"{value!r:.60} where base64 is expected") from error
 
 
 def _read_choice(wanted: type[StrEnum], value: object) -> object:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from models.download_files import origin_of, place_file, place_of
+from models.download_list import bytes_at_hand, part_of, state_of
 from models.download_ticket import FileTicket, Ticket, check, id_of, read_tickets, write_ticket
 from models.download_values import (
     Backoff,
@@ -157,11 +158,12 @@ class Downloads:
 
     # ---- the work
 
-    def run(self, *, until_idle: bool = False) -> None:
-        """Work through the queue until `end` is called or, if so asked, nothing is queued."""
+    def run(self, *, until_idle: bool = False, only: str = "") -> None:
+        """Work through the queue until `end` is called or, if so asked, nothing is queued. `only`: one download."""
         while True:
             with self._changed:
-                job = next((job for job in self._jobs.values() if job.state is State.QUEUED), None)
+                queued = (job for job in self._jobs.values() if job.state is State.QUEUED)
+                job = next((job for job in queued if only in ("", job.id)), None)
                 if self._ending or (job is None and until_idle):
                     return
                 if job is None:
@@ -178,6 +180,14 @@ class Downloads:
             for job in self._jobs.values():
                 job.stop.set()
             self._changed.notify_all()
+
+    def broke(self) -> None:
+        """After `run` was ended by a bug: the download it was at has failed, and `run` can go on with the others."""
+        with self._changed:
+            at_work = (State.RUNNING, State.CHECKING, State.WAITING)
+            jobs = [job for job in self._jobs.values() if job.state in at_work]
+        for job in jobs:
+            self._failed(job, DownloadFault(Problem.INTERNAL))
 
     def _work_on(self, job: _Job) -> None:
         """One download from where it is to its end, whatever that is."""
@@ -199,7 +209,8 @@ class Downloads:
                 job.state = State.READY
                 del self._jobs[job.id]
             self._emit(StateChanged(job.id, State.READY))
-            self._emit(Finished(job.id, tuple(str(path) for path in files)))
+            hashes = tuple(file.sha256 for file in job.ticket.files)
+            self._emit(Finished(job.id, job.ticket.repo, tuple(map(str, files)), hashes))
 
     def _fetch(self, job: _Job, number: int, file: FileTicket, meter: Meter) -> None:
         """One file, whose hash is then the hub's. Raises what `Transfer.run` raises, and HASH_MISMATCH."""
@@ -295,20 +306,8 @@ class Downloads:
     # ---- the disk
 
     def _job(self, name: str, ticket: Ticket) -> _Job:
-        state = State.FAILED if ticket.code else State.PAUSED if ticket.paused else State.QUEUED
-        job = _Job(name, ticket, state, [0] * len(ticket.files))
-        for number, file in enumerate(ticket.files):
-            part = self._part(job, number)
-            size = part.stat().st_size if part.exists() else 0
-            # Moved into place already, by a run that ended before the others were.
-            moved = file.verified and not part.exists() and self._is_placed(ticket.repo, file)
-            file.verified = moved or (file.verified and size == file.size)
-            job.done[number] = file.size if file.verified else min(size, file.size)
-        return job
-
-    def _is_placed(self, repo: str, file: FileTicket) -> bool:
-        place = place_of(self._models, repo, file.path)
-        return place.is_file() and place.stat().st_size == file.size
+        state = state_of(ticket)
+        return _Job(name, ticket, state, bytes_at_hand(self._folder, self._models, name, ticket))
 
     def _refuse_existing(self, repo: str, file: FileTicket) -> None:
         place = place_of(self._models, repo, file.path)
@@ -328,7 +327,7 @@ class Downloads:
                 raise DownloadFault(Problem.NO_SPACE, facts=facts)
 
     def _part(self, job: _Job, number: int) -> Path:
-        return self._folder / f"{job.id}.{number}.part"
+        return part_of(self._folder, job.id, number)
 
     def _write(self, job: _Job) -> None:
         try:

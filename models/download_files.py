@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +46,24 @@ def origin_of(place: Path) -> Origin | None:
         return None
     texts = (origin.endpoint, origin.repo, origin.revision, origin.path, origin.sha256, origin.fetched)
     return origin if all(isinstance(text, str) for text in texts) and isinstance(origin.size, int) else None
+
+
+def fetched_files(models: Path, known: Collection[str] = ()) -> dict[str, str]:
+    """Files below a folder that have a note of where they came from and are still as long: path and SHA-256.
+
+    Those that are `known` are not looked at. Raises nothing: what can't be read is not there.
+    """
+    found = {}
+    for folder, _, names in os.walk(models):
+        for name in names:
+            place = os.path.join(folder, name.removesuffix(_ORIGIN))
+            if not name.endswith(_ORIGIN) or place in known:
+                continue
+            origin = origin_of(Path(place))
+            with contextlib.suppress(OSError):
+                if origin is not None and os.stat(place).st_size == origin.size:
+                    found[place] = origin.sha256
+    return found
 
 
 def place_file(part: Path, place: Path, ticket: Ticket, file: FileTicket) -> None:

@@ -107,13 +107,15 @@ def write_atomically(path: Path, text: str) -> None:
     os.replace(beside, path)
 
 
-def read_tickets(folder: Path) -> dict[str, Ticket]:
-    """The downloads in a folder, in the order of the queue. One that cannot be read is set aside."""
+def read_tickets(folder: Path, *, look_only: bool = False) -> dict[str, Ticket]:
+    """The downloads in a folder, in the order of the queue. One that cannot be read is set aside, or passed over."""
     found: dict[str, Ticket] = {}
     for path in sorted(folder.glob("*.json")):
         if not ID.fullmatch(path.stem):
             continue
         ticket = _read(path)
+        if ticket is None and look_only:
+            continue
         if ticket is None:
             with contextlib.suppress(OSError):
                 os.replace(path, path.with_suffix(".damaged"))

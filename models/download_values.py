@@ -30,6 +30,7 @@ class Problem(StrEnum):
     INCOMPLETE = "incomplete"  # nothing to fetch
     DISK = "disk"  # fact: errno
     UNKNOWN = "unknown"  # no download of that id
+    INTERNAL = "internal"  # a bug of ours
 
 
 class DownloadFault(Exception):
@@ -120,10 +121,12 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The files on disk, in the order they were asked for."""
+    """The files on disk, in the order they were asked for, and the SHA-256 that each was verified to have."""
 
     id: str
+    repo: str
     files: tuple[str, ...]
+    sha256: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

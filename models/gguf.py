@@ -16,13 +16,15 @@ import re
 import stat
 import struct
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from models.ggml_types import BLOCKS, FILE_TYPES
+from models.gguf_tensors import Tensor as Tensor
+from models.gguf_tensors import TooShort, read_tensors
 from models.gguf_texts import Bytes, SeenLists, end_of_texts
+from models.reading import read_per_token
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.values import ModelCard
 
@@ -38,7 +40,6 @@ _MAX_STRINGS = 1 << 22
 _MAX_KEPT_STRINGS = 1 << 6
 _MAX_NUMBERS = 1 << 28
 _MAX_KEPT_NUMBERS = 1 << 12
-_MAX_DIMENSIONS = 4
 _MAX_LAYERS = 1 << 12
 _CARD_TEXT = 200
 
@@ -46,6 +47,8 @@ _STRING, _ARRAY = 8, 9
 _SCALARS: dict[int, str] = {
     0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d",
 }  # fmt: skip
+
+_LAYOUTS = {order + code: struct.Struct(order + code) for order in "<>" for code in _SCALARS.values()}
 
 Scalar = str | int | float | bool
 
@@ -58,16 +61,6 @@ class Skipped:
 
 
 Value = Scalar | tuple[Scalar, ...] | Skipped
-
-
-class Tensor(NamedTuple):
-    """Where the numbers of one tensor lie. `size` in bytes, 0 for a type this program does not know."""
-
-    name: str
-    shape: tuple[int, ...]
-    type: int
-    offset: int  # from the start of the data
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +174,7 @@ def card(header: Header, path: str) -> ModelCard:
         template_sha256=hashlib.sha256(template.encode("utf-8", "surrogatepass")).hexdigest()
         if template
         else "",
+        read_bytes=read_per_token(header),
     )
 
 
@@ -246,7 +240,7 @@ class _Reader:
                 raise _damaged(f"the entry {key!r:.80} is there twice")
             metadata[key] = self._value(self._number("I"), key)
         alignment = self._alignment(metadata)
-        tensors = tuple(self._tensor() for _ in range(tensor_count))
+        tensors = self._tensors(tensor_count)
         start = -(-self._at // alignment) * alignment
         header = Header(version, self._order == ">", metadata, tensors, start, self._file_bytes)
         _check(header)
@@ -265,8 +259,9 @@ class _Reader:
         return int(self._scalar(code))
 
     def _scalar(self, code: str) -> int | float | bool:
-        layout = struct.Struct(self._order + code)
-        self._need(layout.size)
+        layout = _LAYOUTS[self._order + code]
+        if layout.size > self._end - self._at:
+            self._need(layout.size)
         value: int | float | bool = layout.unpack_from(self._view, self._at)[0]
         self._at += layout.size
         return value
@@ -345,45 +340,14 @@ class _Reader:
             raise _damaged(f"alignment {alignment!r:.40}")
         return alignment
 
-    def _tensor(self) -> Tensor:
-        """One of hundreds, so it is read in three steps, without asking for each number."""
-        view, order, start = self._view, self._order, self._at + 8
-        if start > self._end:
-            self._need(8)
-        (length,) = _LENGTH[order](view, self._at)
-        if length > _MAX_NAME_BYTES:
-            raise _damaged(f"{length} bytes in the name of a tensor")
-        self._at = at = start + length
-        if at + 4 > self._end:
-            self._need(4)
-        (dimensions,) = _DIMENSIONS[order](view, at)
-        if dimensions > _MAX_DIMENSIONS:
-            raise _damaged(f"{dimensions} dimensions of a tensor")
-        layout = _TENSOR[order][dimensions]
-        if at + layout.size > self._end:
-            self._need(layout.size)
-        _, *shape, kind, offset = layout.unpack_from(view, at)
-        self._at = at + layout.size
-        name = view[start:at].decode("utf-8", "replace")
-        return Tensor(name, tuple(shape), kind, offset, _tensor_bytes(name, shape, kind))
-
-
-_LENGTH = {order: struct.Struct(order + "Q").unpack_from for order in "<>"}
-_DIMENSIONS = {order: struct.Struct(order + "I").unpack_from for order in "<>"}
-_TENSOR = {
-    order: [struct.Struct(f"{order}I{dimensions}QIQ") for dimensions in range(_MAX_DIMENSIONS + 1)]
-    for order in "<>"
-}
-"""The number of dimensions, these, type and offset of a tensor, by byte order and number of dimensions."""
-
-
-def _tensor_bytes(name: str, shape: Sequence[int], kind: int) -> int:
-    if kind not in BLOCKS:
-        return 0
-    _, block, size = BLOCKS[kind]
-    if not shape or shape[0] % block:
-        raise _damaged(f"the tensor {name!r:.80} has rows that are not made of whole blocks")
-    return math.prod(shape) // block * size
+    def _tensors(self, count: int) -> tuple[Tensor, ...]:
+        known = self._seen.tensors if self._seen is not None and self._order == "<" else {}
+        try:
+            tensors, self._at = read_tensors(self._view, self._at, self._end, count, self._order, known)
+        except TooShort as short:
+            self._at = short.at
+            raise self._too_short(short.size, "the file ends inside its header") from None
+        return tensors
 
 
 def _check(header: Header) -> None:

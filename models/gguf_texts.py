@@ -31,6 +31,8 @@ class SeenLists:
     def __init__(self) -> None:
         self._lists: OrderedDict[tuple[int, bytes], bytes] = OrderedDict()
         self._size = 0
+        self.tensors: dict[bytes, tuple[str, tuple[int, ...], int, int]] = {}
+        """Descriptions of tensors, which are shared as well: see `gguf_tensors`, which bounds them."""
 
     def size(self, view: Bytes, at: int, count: int) -> int:
         """The bytes of the list of `count` texts at `at`, if it is one seen before; else 0."""

@@ -6,6 +6,7 @@ each call; it is sent to the hub's own address and kept nowhere.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -155,6 +156,16 @@ def files(endpoint: str, repo: str, revision: str, token: str | None = None) -> 
             elif len(refused) < _MOST_REFUSED:
                 refused.append(RefusedName(_plain(entry.path), problem))
     return Listing(_grouped(kept), tuple(refused), seen, whole=True)
+
+
+def whoami(endpoint: str, token: str) -> str:
+    """What a hub calls the owner of a token. Raises `HubFault`, TOKEN_WRONG for one that it does not know."""
+    with _asking(endpoint, token):
+        assert _session is not None
+        headers = {"user-agent": "alcove", "authorization": f"Bearer {token}"}
+        _, raw, _ = _session.read(f"{endpoint.rstrip('/')}/api/whoami-v2", headers, _CARD_BYTES)
+        name = json.loads(raw)["name"]
+    return _plain(name) if isinstance(name, str) else ""
 
 
 @contextmanager

@@ -73,6 +73,8 @@ class Transfer:
     def _fetch(self, sink: Sink, watcher: Watcher, backoff: Backoff) -> None:
         failed = again = 0
         while sink.size < self._ticket.size:
+            if watcher.stop.is_set():
+                raise Stopped
             watcher.running()
             before = sink.size
             try:

@@ -6,17 +6,26 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from models.runtime.values import Sampling, Turn
+from models.runtime.values import Adapter, Constraint, Effort, Sampling, Tool, Turn
 from providers.events import Event
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One answer wanted: the whole conversation so far, system prompt first, the newest user message last."""
+    """One answer wanted: the whole conversation so far, system prompt first, the newest user message last.
+
+    `constraint`: what the answer must keep to, JSON for instance. `adapters`: LoRA adapters for a model on this
+    machine.
+    """
 
     turns: tuple[Turn, ...]
     sampling: Sampling = field(default_factory=Sampling)
     max_tokens: int | None = None
+    constraint: Constraint | None = None
+    adapters: tuple[Adapter, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    """What the model may ask for; it answers with `ToolCall`s. Nobody carries them out here."""
+    effort: Effort = Effort.AUTOMATIC
 
 
 class Provider(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models.runtime.faults import StopReason
-from models.runtime.values import Placement
+from models.runtime.values import Effort, Placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +17,10 @@ class LoadProgress:
 
 @dataclass(frozen=True, slots=True)
 class ModelReady:
-    """The model is loaded; `placement` says where it runs and why."""
+    """The model is loaded; `placement` says where it runs and why, `efforts` how much thinking may be asked for."""
 
     placement: Placement
+    efforts: tuple[Effort, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class ReasoningDelta:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """The model asks for a tool. `arguments` is JSON text as the model wrote it: untrusted."""
+    """The model asks for a tool. `arguments`: a JSON object as text; a model wrote it: untrusted."""
 
     id: str
     name: str

@@ -11,7 +11,8 @@ from typing import assert_never
 from models.runtime import protocol
 from models.runtime.engine import AnswerReport, Engine, LoadReport
 from models.runtime.faults import RuntimeFault
-from models.runtime.values import LoadOptions, ModelCard, Placement
+from models.runtime.json_schema import constraint_grammar
+from models.runtime.values import Effort, LoadOptions, ModelCard, Placement
 from providers.base import ChatRequest
 from providers.errors import ProviderError
 from providers.events import (
@@ -22,22 +23,37 @@ from providers.events import (
     PromptProgress,
     ReasoningDelta,
     TextDelta,
+    ToolCall,
     Usage,
 )
 
 _AUTOMATIC = LoadOptions()
+
+Answered = Callable[[ModelCard, Placement, Usage], None]
+"""Told which model answered, where it runs, and what the answer took."""
 
 
 class LocalModel:
     """One model file. Its engine is its own."""
 
     def __init__(
-        self, engine: Engine, path: Path, options: LoadOptions = _AUTOMATIC, title: str = ""
+        self,
+        engine: Engine,
+        path: Path,
+        options: LoadOptions = _AUTOMATIC,
+        title: str = "",
+        answered: Answered | None = None,
+        template: Callable[[], str] = str,
     ) -> None:
-        """`title`: what to call it when its own header is not to be asked."""
+        """`title`: what to call it when its own header is not to be asked. `answered` is told of each whole answer.
+
+        `template`: asked before each answer for a template to use instead of the file's own; "" for none.
+        """
         self._engine = engine
         self._path = path
         self._title = title
+        self._answered = answered
+        self._template = template
         self._working = 0
         self._idle_since: float | None = None
         self.options = options
@@ -68,6 +84,12 @@ class LocalModel:
         """When it last stopped loading or answering, on the loop's clock; None while it does, or is not loaded."""
         return None if self._working or self.card is None else self._idle_since
 
+    @property
+    def efforts(self) -> tuple[Effort, ...]:
+        """How much thinking may be asked for; none while it is not loaded."""
+        loaded = self._engine.loaded
+        return loaded.efforts if loaded is not None else ()
+
     def use_room(self, can_make: Callable[[], bool], make: Callable[[], Awaitable[bool]]) -> None:
         """How to get more memory for a load that does not fit."""
         self._engine.use_room(can_make, make)
@@ -85,7 +107,7 @@ class LocalModel:
         """Load now, unless it is loaded; ends with `ModelReady`. Closing it cancels. Raises `ProviderError`."""
         with self._at_work():
             try:
-                async with aclosing(self._engine.load(self._path, self.options)) as reports:
+                async with aclosing(self._engine.load(self._path, self.options, self._template())) as reports:
                     async for report in reports:
                         if isinstance(report, protocol.LoadProgress):
                             yield LoadProgress(report.fraction)
@@ -93,22 +115,37 @@ class LocalModel:
                 raise self._error(fault) from fault
         placement = self.placement
         if placement is not None:
-            yield ModelReady(placement)
+            yield ModelReady(placement, self.efforts)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """Answer, loading the model first if need be. Closing it cancels; then the model is idle."""
         with self._at_work():
             try:
-                async with aclosing(self._engine.load(self._path, self.options)) as loading:
+                grammar = constraint_grammar(request.constraint)
+                async with aclosing(self._engine.load(self._path, self.options, self._template())) as loading:
                     async for report in loading:
                         yield _loading_event(report)
-                answer = self._engine.generate(request.turns, request.sampling, request.max_tokens)
+                answer = self._engine.generate(
+                    request.turns,
+                    request.sampling,
+                    request.max_tokens,
+                    grammar,
+                    request.adapters,
+                    request.tools,
+                    request.effort,
+                )
                 async with aclosing(answer) as reports:
                     async for said in reports:
                         for event in _events(said):
+                            self._tell_of(event)
                             yield event
             except RuntimeFault as fault:
                 raise self._error(fault) from fault
+
+    def _tell_of(self, event: Event) -> None:
+        loaded = self._engine.loaded
+        if self._answered is not None and loaded is not None and isinstance(event, Usage):
+            self._answered(loaded.card, loaded.placement, event)
 
     def _error(self, fault: RuntimeFault) -> ProviderError:
         return ProviderError(fault.fault, fault.detail, {**fault.facts, "file": self._path.name})
@@ -121,13 +158,15 @@ class LocalModel:
 def _loading_event(report: LoadReport) -> Event:
     if isinstance(report, protocol.LoadProgress):
         return LoadProgress(report.fraction)
-    return ModelReady(report.placement)
+    return ModelReady(report.placement, report.efforts)
 
 
 def _events(report: AnswerReport) -> tuple[Event, ...]:
     match report:
         case protocol.Piece(text, reasoning):
             return (ReasoningDelta(text) if reasoning else TextDelta(text),)
+        case protocol.Called(call):
+            return (ToolCall(call.id, call.name, call.arguments),)
         case protocol.PromptProgress(done, total, reused):
             return (PromptProgress(done, total, reused),)
         case protocol.Completed():

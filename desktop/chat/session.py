@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import aclosing
 
-from desktop.chat.context import turns_for
+from desktop.chat.context import MOST_IMAGE_BYTES, turns_for
 from desktop.chat.reply import Reply
 from desktop.chat.turns import Ask, Emit, Ended, NotStored, Started
 from desktop.store.faults import StoreFault
 from desktop.store.records import Message
 from desktop.store.store import Store
 from models.runtime.faults import Fault
+from models.runtime.values import Image
 from providers.base import ChatRequest, Provider
 from providers.errors import ProviderError
 
@@ -52,7 +54,8 @@ class Session:
         saving = asyncio.create_task(self._save_while_streaming(reply, emit))
         try:
             path = await self._store.path_to(started.question.id)
-            request = ChatRequest(turns_for(path, ask.system_prompt), ask.sampling, ask.max_tokens)
+            turns = turns_for(path, ask.system_prompt, await self._images(path))
+            request = ChatRequest(turns, ask.sampling, ask.max_tokens, ask.constraint, ask.adapters)
             async with aclosing(provider.stream(request)) as events:
                 async for event in events:
                     reply.take(event)
@@ -73,7 +76,21 @@ class Session:
     async def _begin(self, ask: Ask, model: str) -> Started:
         if ask.answer_to is not None:
             return Started(*await self._store.add_reply(ask.answer_to, model))
-        return Started(*await self._store.add_turn(ask.conversation_id, ask.parent_id, ask.text, model))
+        return Started(
+            *await self._store.add_turn(ask.conversation_id, ask.parent_id, ask.text, model, ask.attached)
+        )
+
+    async def _images(self, path: Sequence[Message]) -> dict[int, Image]:
+        """The newest images of a branch, as many as one request may carry."""
+        images: dict[int, Image] = {}
+        room = MOST_IMAGE_BYTES
+        for attachment_id in reversed([found for message in path for found in message.attachments]):
+            attachment = await self._store.attachment(attachment_id)
+            room -= len(attachment.content)
+            if room < 0:
+                break
+            images[attachment_id] = Image(attachment.content)
+        return images
 
     async def _save_while_streaming(self, reply: Reply, emit: Emit) -> None:
         refused = False

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from desktop.store.faults import StoreFault
-from desktop.store.records import Conversation, Message
-from models.runtime.values import Sampling
+from desktop.store.records import Conversation, Message, NewAttachment
+from models.runtime.values import Adapter, Constraint, Sampling
 from providers.events import Event
 
 
@@ -16,7 +16,8 @@ class Ask:
     """What the person wants answered, and how.
 
     Either a new question: `text`, below `parent_id`, in `conversation_id` (None: in a new conversation).
-    Or a new answer to a question that is already there: `answer_to`.
+    Or a new answer to a question that is already there: `answer_to`. `attached` goes with a new question: new, or
+    copies of attachments that are there (their ids).
     """
 
     system_prompt: str = ""
@@ -26,6 +27,9 @@ class Ask:
     parent_id: int | None = None
     text: str = ""
     answer_to: int | None = None
+    constraint: Constraint | None = None
+    adapters: tuple[Adapter, ...] = ()
+    attached: tuple[NewAttachment | int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

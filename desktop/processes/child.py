@@ -33,19 +33,20 @@ async def spawn(
     network: Network | None = None,
     environ: Mapping[str, str] | None = None,
     files: Sequence[int] = (),
+    folder: str = "",
 ) -> ChildProcess:
     """Start this programme again in another role. It locks itself before it does anything else.
 
     `network`: None for the role's own policy, or the weaker one it may have (ValueError for any other).
     `files`: descriptors that the child gets under the same numbers (not on Windows): what its lock would not let it
-    open. They stay open here too.
+    open. They stay open here too. `folder`: for a role that may write in one.
     `environ`: where the child's few variables are taken from; None for this process's own.
     Raises OSError when no process can be started. The child's current folder is the root folder, where no
     module or library can be put in its way: paths sent to it must be absolute.
     """
     allowed_network(role, network)
     interpreter = [sys.executable, "-X", "utf8", "-P", "-m", "desktop"]
-    return await launch([*interpreter, *command_line(role, network)], environ, files)
+    return await launch([*interpreter, *command_line(role, network, folder)], environ, files)
 
 
 async def launch(

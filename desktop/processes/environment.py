@@ -26,6 +26,8 @@ _SECRETS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL")
 # How to reach the outside from this machine: the proxy that its administrator set (with the account for it, if
 # it needs one), and where the trusted certificates are. For the broker alone: nobody else has a network.
 _WAY_OUT = frozenset({"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"})
+# Where the session bus is, on which the keychain answers: the broker reads the key that it sends, and nobody else.
+_KEYCHAIN = frozenset({"DBUS_SESSION_BUS_ADDRESS"})
 # huggingface_hub reads these when it is imported: no telemetry, no token that it finds for itself, no second
 # network client in native code, and no folder outside Alcove's.
 _QUIET = {
@@ -47,11 +49,11 @@ def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def broker_environment(environ: Mapping[str, str], home: str) -> dict[str, str]:
-    """What the broker may see: what any child may, and how to reach the outside. No key, no token.
+    """What the broker may see: what any child may, how to reach the outside and the keychain. No key, no token.
 
     `home` is Alcove's folder: the child runs in another current folder, where a relative one would be lost.
     """
-    way_out = {name: value for name, value in environ.items() if name.upper() in _WAY_OUT}
+    way_out = {name: value for name, value in environ.items() if name.upper() in _WAY_OUT | _KEYCHAIN}
     own = {"ALCOVE_HOME": home, "HF_HOME": os.path.join(home, "downloads", "hub")}
     return {**child_environment(environ), **way_out, **_QUIET, **own}
 

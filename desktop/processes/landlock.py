@@ -3,8 +3,9 @@
 The filter refuses ptrace, but the same can be done by writing to /proc/<pid>/mem. A process in a Landlock
 domain (Documentation/userspace-api/landlock.rst) may do that only to processes in the same domain or one
 inside it. A worker is also kept from changing any file: what it wrote into a start-up script would later run
-without a lock. A broker is kept to its own folders: it reads the program and the system, not what the account
-keeps, so that what it was talked into sending would not be a conversation or a key.
+without a lock; a quantizer writes ordinary files in one folder. A broker is kept to its own folders: it reads
+the program and the system, not what the account keeps, so that what it was talked into sending would not be a
+conversation or a key.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _READ_FILE, _READ_FOLDER = 1 << 2, 1 << 3
 _REMOVE_AND_MAKE = sum(1 << bit for bit in range(4, 13))
 _MOVE_BETWEEN_FOLDERS = 1 << 13
 _TRUNCATE = 1 << 14
+# WRITE_FILE, REMOVE_FILE, MAKE_REG: no folders, links, sockets or devices
+_ORDINARY_FILES = _WRITE_FILE | 1 << 5 | 1 << 8 | _TRUNCATE
 _TCP_BIND, _TCP_CONNECT = 0b01, 0b10
 _ABSTRACT_SOCKETS_AND_SIGNALS = 0b11  # of processes outside the domain
 
@@ -78,6 +81,9 @@ def confine(libc: ctypes.CDLL, policy: Policy, places: Places) -> bool:
         else:
             for device in _writable_devices():
                 _allow(libc, ruleset, device, handled & (_WRITE_FILE | _TRUNCATE))
+            if policy.one_folder:
+                for folder in places.folders:
+                    _allow(libc, ruleset, folder, handled & _ORDINARY_FILES)
         return _syscall(libc, _RESTRICT_SELF, ruleset, 0) == 0
     finally:
         os.close(ruleset)

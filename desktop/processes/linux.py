@@ -86,6 +86,8 @@ def lock(role: Role, network: Network, places: Places) -> LockReport:
     except OSError as error:
         return LockReport.unlocked(role, Gap.KERNEL, str(error), memory_limit=memory_limit)
     self_test = _self_test(libc, architecture, policy, network)
+    if own_domain and policy.one_folder:
+        self_test += (("writing outside its folder", not _can_open_a_file_for_writing()),)
     if own_domain and policy.own_folders_only:
         self_test += (("looking into Alcove's folder", _is_closed(places.home)),)
     not_refused = ", ".join(name for name, refused in self_test if not refused)

@@ -15,6 +15,8 @@ class Role(StrEnum):
     WORKER = "worker"
     BROKER = "broker"
     SCANNER = "scanner"
+    QUANTIZER = "quantizer"
+    EMBEDDER = "embedder"
 
 
 class Network(StrEnum):
@@ -39,11 +41,14 @@ class Policy:
     out_of_memory_score: int  # in /proc/self/oom_score_adj: the higher, the earlier the kernel ends it
     niceness: int  # added to the scheduling priority number: the higher, the more it yields to others
     own_folders_only: bool = False  # reads the system's and Alcove's program files and writes in its `Places`
+    one_folder: bool = (
+        False  # writes ordinary files in the one folder that its command line names, nothing else
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The files of a role with `own_folders_only`. Absolute paths."""
+    """The files of a role with `own_folders_only`, or the one folder of one with `one_folder`. Absolute paths."""
 
     home: str  # Alcove's folder: what is below it is closed, but for `OWN_FOLDERS`
     folders: tuple[str, ...] = ()  # more folders that may be written to
@@ -103,24 +108,57 @@ POLICIES: dict[Role, Policy] = {
         out_of_memory_score=500,
         niceness=5,
     ),
+    Role.QUANTIZER: Policy(
+        does="opens a model file from a stranger and writes a smaller version of it",
+        network=Network.NONE,
+        weaker=Network.NONE,
+        may_start_programs=False,
+        may_change_files=False,
+        memory_limited=True,
+        out_of_memory_score=600,  # it can be asked for again; a conversation under way goes on
+        niceness=10,
+        one_folder=True,
+    ),
+    Role.EMBEDDER: Policy(
+        does="opens a model file from a stranger, turns texts into vectors",
+        network=Network.NONE,
+        weaker=Network.UNIX_ONLY,  # as the worker's
+        may_start_programs=False,
+        may_change_files=False,
+        memory_limited=True,
+        out_of_memory_score=550,
+        niceness=5,
+    ),
 }
 
 
-def command_line(role: Role, network: Network | None = None) -> list[str]:
-    """The arguments that make a new process take `role`; the opposite of `from_command_line`."""
+def command_line(role: Role, network: Network | None = None, folder: str = "") -> list[str]:
+    """The arguments that make a new process take `role`; the opposite of `from_command_line`, `folder_of`."""
     arguments = ["--role", role.value]
-    return arguments if network is None else [*arguments, "--network", network.value]
+    if network is not None:
+        arguments += ["--network", network.value]
+    return [*arguments, "--folder", folder] if folder else arguments
+
+
+def folder_of(arguments: Sequence[str]) -> str:
+    """The one folder that a command line lets its role write in; "" for roles that have none."""
+    *others, option, folder = ("", "", *arguments)
+    return folder if option == "--folder" and others[2:4] == ["--role", Role.QUANTIZER.value] else ""
 
 
 def from_command_line(arguments: Sequence[str]) -> tuple[Role, Network]:
     """The role and network policy a command line asks for. Without `--role` first, it is the desktop.
 
-    Reads nothing but its own two arguments, so that it can run before the lock. Raises ValueError for an
-    unknown role and for a network policy looser than the role may have.
+    Reads nothing but its own arguments, so that it can run before the lock. Raises ValueError for an
+    unknown role, for a network policy looser than the role may have, and where a folder is missing.
     """
     if not arguments or arguments[0] != "--role":
         return Role.DESKTOP, POLICIES[Role.DESKTOP].network
     role = Role(arguments[1] if len(arguments) > 1 else "")
+    if POLICIES[role].one_folder:
+        if not os.path.isabs(folder_of(arguments)):
+            raise ValueError(f"a {role} needs the folder it may write in: {list(arguments)!r}")
+        arguments = arguments[:-2]
     if len(arguments) == 2:
         return role, POLICIES[role].network
     if len(arguments) != 4 or arguments[2] != "--network":

@@ -46,6 +46,9 @@ def profile(policy: Policy, network: Network, places: Places = _NOWHERE) -> str:
         text += _NO_PROGRAMS
     if not policy.may_change_files:
         text += _NO_FILE_CHANGES
+    if policy.one_folder:
+        for folder in places.folders:
+            text += f"(allow file-write* (subpath {_quoted(folder)}))\n"
     if policy.own_folders_only:
         text += _NO_FILE_CHANGES + f"(deny file-read-data (subpath {_quoted(places.home)}))\n"
         for folder in places.writable:

@@ -58,6 +58,19 @@ def read_switch(home: str, policy_cap: Position | None = None) -> Switch:
     return Switch() if position is Position.OFFLINE else _at(switch, position)
 
 
+def read_stored(home: str) -> Switch:
+    """All that the file says, also what means nothing while offline: for who turns the switch. Never raises."""
+    import json
+
+    try:
+        record = json.loads(
+            _read(os.path.join(home, FILE)).decode("utf-8"), object_pairs_hook=_without_doubles
+        )
+        return _from_record(record)
+    except (ValueError, RecursionError):
+        return Switch()
+
+
 def write_switch(home: str, switch: Switch) -> None:
     """Replace the file in one step. Takes effect at the next start. Raises OSError; then the old one stands."""
     import json

@@ -5,10 +5,11 @@ A conversation is made with its first message (`messages.add_turn`), so an empty
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 
-from desktop.store.records import Conversation
+from desktop.store.records import Conversation, Option
 from desktop.store.text import storable
 
 _COLUMNS = "id, title, created_at, updated_at, trashed_at, head_id"
@@ -84,6 +85,31 @@ def purge_trash(connection: sqlite3.Connection, trashed_before: float) -> int:
         for index in ("message_search", "conversation_search"):
             connection.execute(f"INSERT INTO {index} ({index}) VALUES ('optimize')")
     return deleted
+
+
+def options(connection: sqlite3.Connection, conversation_id: int) -> dict[str, Option]:
+    """What was chosen for this conversation, by name. Damaged: nothing was. Raises LookupError."""
+    row = connection.execute("SELECT options FROM conversation WHERE id = ?", (conversation_id,)).fetchone()
+    if row is None:
+        raise LookupError(f"no conversation {conversation_id}")
+    try:
+        found = json.loads(row[0]) if row[0] else {}
+    except (TypeError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def set_option(connection: sqlite3.Connection, conversation_id: int, name: str, value: Option) -> None:
+    """Choose one thing for this conversation and leave the others; None takes the choice back.
+
+    Raises LookupError, and ValueError for a number that JSON has not (NaN, infinity).
+    """
+    chosen = options(connection, conversation_id)
+    chosen.pop(name, None)
+    if value is not None:
+        chosen[name] = value
+    text = storable(json.dumps(chosen, ensure_ascii=False, allow_nan=False)) if chosen else ""
+    connection.execute("UPDATE conversation SET options = ? WHERE id = ?", (text, conversation_id))
 
 
 def title_from(text: str) -> str:

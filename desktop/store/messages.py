@@ -11,11 +11,13 @@ import json
 import sqlite3
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
+from desktop.store.attachments import attach, attached_to, by_message, set_draft_attachments
 from desktop.store.conversations import conversation, create_conversation, title_from
 from desktop.store.drafts import set_draft
-from desktop.store.records import Conversation, Message, Status
+from desktop.store.records import Conversation, Message, NewAttachment, Status
 from desktop.store.text import storable
 
 _STATUSES = {status.value: status for status in Status}
@@ -42,11 +44,13 @@ def add_turn(
     parent_id: int | None,
     text: str,
     model: str,
+    attached: Sequence[NewAttachment | int] = (),
 ) -> tuple[Conversation, Message, Message]:
     """Add a question below `parent_id` and an empty answer to it, and show them.
 
     `conversation_id` None begins a conversation. `parent_id` None puts the question at the root, beside other
     first questions if there are any. When the question continues what is shown, it was the draft, which goes.
+    `attached`: what goes with the question, new or a copy of an attachment that is there (its id).
     Raises LookupError for ids that do not exist or do not belong together.
     """
     now = time.time()
@@ -55,10 +59,12 @@ def add_turn(
         if owner != conversation_id or role == "user":
             raise LookupError(f"message {parent_id} is no answer in conversation {conversation_id}")
     if conversation_id is None:
-        set_draft(connection, None, "")
-        conversation_id = create_conversation(connection, title_from(storable(text)), now)
-    elif parent_id == conversation(connection, conversation_id).head_id:
-        set_draft(connection, conversation_id, "")
+        drafted: int | None = None
+        is_draft = True
+        conversation_id = create_conversation(connection, _title(text, attached), now)
+    else:
+        drafted = conversation_id
+        is_draft = parent_id == conversation(connection, conversation_id).head_id
     question_id = _insert(
         connection,
         {
@@ -71,7 +77,17 @@ def add_turn(
             "finished_at": now,
         },
     )
+    attach(connection, conversation_id, question_id, attached)
+    if is_draft:
+        set_draft(connection, drafted, "")
+        set_draft_attachments(connection, drafted, ())
     return _add_answer(connection, conversation_id, question_id, model, now)
+
+
+def _title(text: str, attached: Sequence[NewAttachment | int]) -> str:
+    """The question's first words; for an image without words, its name."""
+    names = (one.name for one in attached if isinstance(one, NewAttachment))
+    return title_from(storable(text)) or title_from(storable(next(names, "")))
 
 
 def add_reply(
@@ -142,7 +158,9 @@ def message(connection: sqlite3.Connection, message_id: int) -> Message:
     conversation_id, parent_id, role = _place(connection, message_id)
     columns, build = _KINDS[role == "user"]
     row = connection.execute(f"SELECT {columns} FROM message WHERE id = ?", (message_id,)).fetchone()
-    return build(conversation_id, row, _siblings(connection, conversation_id, parent_id))
+    found = build(conversation_id, row, _siblings(connection, conversation_id, parent_id))
+    found.attachments = attached_to(connection, message_id)
+    return found
 
 
 def path(connection: sqlite3.Connection, conversation_id: int) -> list[Message]:
@@ -212,12 +230,16 @@ def _path(connection: sqlite3.Connection, conversation_id: int, leaf_id: int | N
             siblings[row[1]].append(row[0])
     for ids in siblings.values():
         ids.sort()
+    attached = by_message(connection, conversation_id)
     upwards = []
     current = leaf_id
     while current in rows:
         row = rows.pop(current)  # taken out, so that damaged links can't lead in a circle
         build = _question if len(row) == _QUESTION_WIDTH else _answer
-        upwards.append(build(conversation_id, row, siblings[row[1]]))
+        found_message = build(conversation_id, row, siblings[row[1]])
+        if current in attached:
+            found_message.attachments = attached[current]
+        upwards.append(found_message)
         current = row[1]
     upwards.reverse()
     return upwards

@@ -129,7 +129,37 @@ _M001_SEARCH = (
     """,
 )
 
-MIGRATIONS: tuple[Migration, ...] = (m001_create,)
+
+def m002_add_attachments(db: Database) -> None:
+    """Images that belong to a question or to a draft, and what was chosen for one conversation."""
+    for statement in _M002:
+        db.execute(statement)
+
+
+# The content is in the database: conversations stay one file, private, backed up and salvaged as one. It is the last
+# column, so that reading the others touches none of its pages. Without a message it belongs to a draft: that of
+# the conversation, or of the one that does not exist yet. `options` is a JSON object, or nothing.
+_M002 = (
+    """
+    CREATE TABLE attachment (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        conversation_id INTEGER REFERENCES conversation (id) ON DELETE CASCADE,
+        message_id INTEGER REFERENCES message (id) ON DELETE CASCADE,
+        place INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        media_type TEXT NOT NULL,
+        name TEXT NOT NULL DEFAULT '',
+        width INTEGER NOT NULL DEFAULT 0,
+        height INTEGER NOT NULL DEFAULT 0,
+        content BLOB NOT NULL
+    )
+    """,
+    "CREATE INDEX attachment_by_conversation ON attachment (conversation_id, message_id, place)",
+    "CREATE INDEX attachment_by_message ON attachment (message_id)",
+    "ALTER TABLE conversation ADD COLUMN options TEXT NOT NULL DEFAULT ''",
+)
+
+MIGRATIONS: tuple[Migration, ...] = (m001_create, m002_add_attachments)
 
 
 def names(migrations: tuple[Migration, ...]) -> list[str]:

@@ -222,9 +222,10 @@ def serious_problems(connection: sqlite3.Connection) -> list[str]:
 
 
 _PROBES = (
-    "SELECT id, title, created_at, updated_at, trashed_at, head_id FROM conversation LIMIT 0",
+    "SELECT id, title, created_at, updated_at, trashed_at, head_id, options FROM conversation LIMIT 0",
     "SELECT id, conversation_id, parent_id, role, text, reasoning, status, stop_reason FROM message LIMIT 0",
     "SELECT conversation_id, text FROM draft LIMIT 0",
+    "SELECT conversation_id, message_id, place, kind, media_type, name, content FROM attachment LIMIT 0",
     "SELECT rowid FROM message_search LIMIT 0",
     "SELECT rowid FROM conversation_search LIMIT 0",
 )

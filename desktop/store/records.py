@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeAlias
+
+Option: TypeAlias = "str | int | float | bool | list[Option] | dict[str, Option] | None"
+"""One choice made for a conversation, as JSON has values. What a key means is known to those who use it."""
 
 
 class Status(StrEnum):
@@ -62,6 +66,34 @@ class Message:
     stop_reason: str
     branch: int  # 1-based place among its siblings, by creation
     branches: int  # number of siblings, itself included
+    attachments: tuple[int, ...] = ()  # their ids; what is in them is read when it is shown
+
+
+@dataclass(frozen=True, slots=True)
+class NewAttachment:
+    """Something to go with a question. `content` is a file of this media type, at most some megabytes."""
+
+    content: bytes
+    media_type: str  # as registered with IANA, such as "image/png"
+    name: str = ""  # of the file it came from, for a person to read; never a path
+    width: int = 0  # pixels
+    height: int = 0
+    kind: str = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Something that belongs to a question (`message_id`) or, without one, to a draft."""
+
+    id: int
+    conversation_id: int | None
+    message_id: int | None
+    kind: str
+    media_type: str
+    name: str
+    width: int  # pixels
+    height: int
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)

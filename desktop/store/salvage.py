@@ -10,7 +10,7 @@ import logging
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from desktop.store.conversations import title_from
 
 log = logging.getLogger(__name__)
 
-Value = str | int | float | None
+Value = str | int | float | bytes | None
 Row = dict[str, Value]
 
 
@@ -37,12 +37,13 @@ def salvage(damaged: Path, into: sqlite3.Connection) -> tuple[int, int]:
         if not messages:
             _renew_header(copy)
             conversations, messages = _read(copy)
-    _make_whole(conversations, messages)
-    try:
-        _store(conversations, messages, into)
-    except sqlite3.IntegrityError as error:  # damage of a kind that `_make_whole` does not know
-        log.info("what was read from the damaged database does not fit together: %s", error)
-        return 0, 0
+        _make_whole(conversations, messages)
+        try:
+            with closing(_attachments(copy, messages)) as attachments:
+                _store(conversations, messages, attachments, into)
+        except sqlite3.IntegrityError as error:  # damage of a kind that `_make_whole` does not know
+            log.info("what was read from the damaged database does not fit together: %s", error)
+            return 0, 0
     return len(conversations), len(messages)
 
 
@@ -62,6 +63,7 @@ _CONVERSATION = {
     "updated_at": _Column(float, 0.0),
     "trashed_at": _Column(float, nullable=True),
     "head_id": _Column(int, nullable=True),
+    "options": _Column(str, ""),
 }
 _MESSAGE = {
     "id": _Column(int),
@@ -88,6 +90,18 @@ _MESSAGE = {
     "reasoning_ms": _Column(float, 0.0),
     "stop_reason": _Column(str, ""),
 }
+_ATTACHMENT = {
+    "id": _Column(int),
+    "conversation_id": _Column(int),
+    "message_id": _Column(int),
+    "place": _Column(int, 0),
+    "kind": _Column(str),
+    "media_type": _Column(str),
+    "name": _Column(str, ""),
+    "width": _Column(int, 0),
+    "height": _Column(int, 0),
+    "content": _Column(bytes),
+}
 
 
 def _read(copy: Path) -> tuple[dict[Value, Row], dict[Value, Row]]:
@@ -99,11 +113,24 @@ def _read(copy: Path) -> tuple[dict[Value, Row], dict[Value, Row]]:
     return conversations, messages
 
 
+def _attachments(copy: Path, messages: dict[Value, Row]) -> Generator[Row, None, None]:
+    """Every readable attachment of a message that was read, one at a time: together they may be large."""
+    if not messages:
+        return
+    with closing(connect_for_reading(copy)) as connection:
+        connection.text_factory = lambda stored: str(stored, "utf-8", "replace")
+        for row in _rows(connection, "attachment", _ATTACHMENT):
+            message = messages.get(row["message_id"])
+            if message is not None:
+                yield row | {"conversation_id": message["conversation_id"]}
+
+
 def _rows(connection: sqlite3.Connection, table: str, columns: dict[str, _Column]) -> Iterator[Row]:
     """Every readable row, by rising id. A damaged page is passed by asking for what follows the next id."""
-    query = f"SELECT {', '.join(columns)} FROM {table} WHERE id > ? ORDER BY id LIMIT 1"
     if _ask(connection, f"SELECT ? FROM {table} LIMIT 0", 0) is _UNREADABLE:
-        return  # the file's table of contents is lost
+        return  # the file's table of contents is lost, or the file is older than the table
+    columns = {name: column for name, column in columns.items() if _has(connection, table, name)}
+    query = f"SELECT {', '.join(columns)} FROM {table} WHERE id > ? ORDER BY id LIMIT 1"
     highest = _highest_id(connection, table)
     last = failures = 0
     while failures < _PATIENCE:
@@ -121,6 +148,11 @@ def _rows(connection: sqlite3.Connection, table: str, columns: dict[str, _Column
             failures += 1
 
 
+def _has(connection: sqlite3.Connection, table: str, column: str) -> bool:
+    """A file from an earlier version lacks the newest columns."""
+    return _ask(connection, f"SELECT {column} FROM {table} WHERE ? LIMIT 0", 0) is not _UNREADABLE
+
+
 def _highest_id(connection: sqlite3.Connection, table: str) -> int:
     """The highest id ever given, so that one that damage made up does not end the reading."""
     found = _ask(connection, "SELECT seq FROM sqlite_sequence WHERE name = ?", table)
@@ -135,7 +167,7 @@ def _ask(connection: sqlite3.Connection, query: str, parameter: Value) -> Found:
         return _UNREADABLE
 
 
-Found = tuple[Value | bytes, ...]
+Found = tuple[Value, ...]
 _UNREADABLE: Found = (None,)
 _PATIENCE = 1_000
 """Failures in a row after which the rest of a table is given up. A page of 4 KiB holds some 60 rows at most."""
@@ -163,7 +195,7 @@ _HEADER = 100  # bytes
 def _whole(found: Found, columns: dict[str, _Column]) -> Row | None:
     row: Row = {}
     for (name, column), value in zip(columns.items(), found, strict=True):
-        if not isinstance(value, bytes) and isinstance(value, column.kind) and _plausible(value):
+        if isinstance(value, column.kind) and _plausible(value):
             row[name] = value
         elif column.default is not None or column.nullable:
             row[name] = column.default
@@ -174,18 +206,20 @@ def _whole(found: Found, columns: dict[str, _Column]) -> Row | None:
 
 def _plausible(value: Value) -> bool:
     """Not a number that damage made up: a time in the year 10^300 would end the program that prints it."""
-    return isinstance(value, str) or (value is not None and 0 <= value < 1e12)
+    return isinstance(value, str | bytes) or (value is not None and 0 <= value < 1e12)
 
 
 def _store(
     conversations: dict[Value, Row],
     messages: dict[Value, Row],
+    attachments: Iterator[Row],
     into: sqlite3.Connection,
 ) -> None:
     into.execute("BEGIN IMMEDIATE")
     try:
-        for table, rows in (("conversation", conversations), ("message", messages)):
-            for row in rows.values():
+        tables = (("conversation", conversations.values()), ("message", messages.values()))
+        for table, rows in (*tables, ("attachment", attachments)):
+            for row in rows:
                 places = ", ".join("?" * len(row))
                 into.execute(
                     f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})",

@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from desktop.store import conversations, drafts, messages, search
+from desktop.store import attachments, conversations, drafts, messages, search
 from desktop.store.database import Database
 from desktop.store.faults import StoreFault
-from desktop.store.records import Conversation, Examination, Message, OpeningNotice, SearchHit
+from desktop.store.records import (
+    Attachment,
+    Conversation,
+    Examination,
+    Message,
+    NewAttachment,
+    OpeningNotice,
+    Option,
+    SearchHit,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -114,18 +123,32 @@ class Store:
         """Delete for good what was trashed before this time (seconds since 1970, UTC). Returns how many."""
         return await self._write(conversations.purge_trash, trashed_before)
 
+    async def conversation_options(self, conversation_id: int) -> dict[str, Option]:
+        """What was chosen for this conversation alone, by name; empty when nothing was."""
+        return await self._read(conversations.options, conversation_id)
+
+    async def set_conversation_option(self, conversation_id: int, name: str, value: Option) -> None:
+        """Choose one thing for this conversation, and leave the others; None takes the choice back."""
+        await self._write(conversations.set_option, conversation_id, name, value)
+
     # ---- messages
 
     async def add_turn(
-        self, conversation_id: int | None, parent_id: int | None, text: str, model: str
+        self,
+        conversation_id: int | None,
+        parent_id: int | None,
+        text: str,
+        model: str,
+        attached: Sequence[NewAttachment | int] = (),
     ) -> tuple[Conversation, Message, Message]:
         """Store a question and an empty, streaming answer to it at once; both are shown from now on.
 
         `conversation_id` None begins a conversation, titled with the question's first words. `parent_id` is
         the answer it follows; None for a first question. To ask a question differently, give the parent of
-        the old one. When it follows what is shown, the conversation's draft goes.
+        the old one. When it follows what is shown, the conversation's draft goes. `attached` goes with the
+        question: new, or copies of attachments that are there (their ids).
         """
-        return await self._write(messages.add_turn, conversation_id, parent_id, text, model)
+        return await self._write(messages.add_turn, conversation_id, parent_id, text, model, attached)
 
     async def add_reply(self, question_id: int, model: str) -> tuple[Conversation, Message, Message]:
         """Store one more empty, streaming answer to a question; it is shown from now on."""
@@ -178,6 +201,22 @@ class Store:
 
     async def set_draft(self, conversation_id: int | None, text: str) -> None:
         await self._write(drafts.set_draft, conversation_id, text)
+
+    # ---- attachments
+
+    async def attachment(self, attachment_id: int) -> Attachment:
+        """One attachment, with its content."""
+        return await self._read(attachments.attachment, attachment_id)
+
+    async def draft_attachments(self, conversation_id: int | None) -> list[Attachment]:
+        """What was added and not sent, in its order; None for the conversation that does not exist yet."""
+        return await self._read(attachments.draft_attachments, conversation_id)
+
+    async def set_draft_attachments(
+        self, conversation_id: int | None, attached: Sequence[NewAttachment | int]
+    ) -> tuple[int, ...]:
+        """Keep what is added and not sent: new, or ids of what is kept already. Returns the ids, in order."""
+        return await self._write(attachments.set_draft_attachments, conversation_id, attached)
 
     # ---- the thread
 

@@ -23,6 +23,7 @@ from desktop.i18n import tr
 from desktop.settings import Settings
 from desktop.store.faults import StoreFault
 from desktop.viewmodels.conversations import ConversationsViewModel
+from desktop.viewmodels.images import DraftImage, ImagesViewModel
 from desktop.viewmodels.models import ModelsViewModel
 from desktop.viewmodels.notice import Notice
 from desktop.viewmodels.progress import AnswerProgress
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 _FIRST = 100
 """How many of the newest messages are shown before the others are read: more than a window can hold."""
 _AFTER_A_FRAME_MS = 30
+
+
+_Read = tuple[int | None, list[Entry], str, tuple[DraftImage, ...]]
+"""A conversation, its messages, its draft and the images of the draft."""
 
 
 class ChatState(StrEnum):
@@ -90,7 +95,12 @@ class ChatViewModel(QObject):
         self._live: _Live | None = None
         self._opening: Job | None = None
         self._only_here: dict[int, Entry] = {}  # ended answers that the disk has refused so far
+        self.images = ImagesViewModel(bridge, store, self)
+        self.images.notice.connect(self.notice)
+        self.images.draft_changed.connect(self.state_changed)
+        models.changed.connect(self.images.draft_changed)  # another model may see them
         self.transcript = TranscriptModel(self)
+        self.transcript.images = self.images
         self.state = ChatState.IDLE
         self.progress: float | None = None
         self.status_text = ""
@@ -120,17 +130,32 @@ class ChatViewModel(QObject):
         return self._live is None and self._on_screen == self._conversations.current_id
 
     def send(self, text: str) -> bool:
-        """Ask. False when it can't be done now; the text then stays in the composer."""
-        if not text.strip() or not self.can_send:
+        """Ask, with the images of the draft. False when it can't be done now; the text then stays in the composer."""
+        if not (text.strip() or self.images.draft) or self.images.busy or not self.can_send:
             return False
         entries = self.transcript.entries
         ask = self._ask(
             text=text,
             conversation_id=self._conversations.current_id,
             parent_id=entries[-1].message_id if entries else None,
+            attached=tuple(image.id for image in self.images.draft),
         )
         self._start(ask)
+        self.images.sent()
         return True
+
+    @property
+    def image_hint(self) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """A sentence when the model can't see images, and models that can: their names and paths."""
+        current = self._models.current
+        if self._models.sees is not False or current is None:
+            return "", ()
+        hint = tr("{model} can't see images.", model=current.name)
+        return hint, tuple((item.name, item.path) for item in self._models.seeing[:2])
+
+    def use_model(self, path: str) -> None:
+        """Answer with this model from now on."""
+        self._models.choose(path)
 
     def regenerate(self, message_id: int) -> None:
         """Answer the same question again; the answer before stays as a branch."""
@@ -145,7 +170,9 @@ class ChatViewModel(QObject):
         if row is None or not text.strip() or not (self.can_send and self.is_whole):
             return
         parent = self.transcript.entries[row - 1].message_id if row else None
-        self._start(self._ask(text=text, conversation_id=self._conversations.current_id, parent_id=parent))
+        images = self.transcript.entries[row].images
+        conversation_id = self._conversations.current_id
+        self._start(self._ask(text=text, conversation_id=conversation_id, parent_id=parent, attached=images))
 
     def show_branch(self, message_id: int, branch: int) -> None:
         """Show alternative number `branch` (from 1) of this message and what follows it."""
@@ -197,6 +224,8 @@ class ChatViewModel(QObject):
         if self._shown_once:
             self.store_draft()
         conversation_id = self._conversations.current_id
+        if self._shown_once and self._draft_of != conversation_id:
+            self.images.show_draft(conversation_id, ())
         self._draft_of = conversation_id
         if conversation_id is None:  # there is nothing to read: the next question must not wait
             self._on_screen = None
@@ -207,18 +236,21 @@ class ChatViewModel(QObject):
             self._show_progress()
         self._opening = self._run(self._read(conversation_id), self._show)
 
-    async def _read(self, conversation_id: int | None) -> tuple[int | None, list[Entry], str]:
+    async def _read(self, conversation_id: int | None) -> _Read:
         from desktop.viewmodels.entries import entry_of
+        from desktop.viewmodels.images import draft_of
 
         messages = [] if conversation_id is None else await self._store.newest(conversation_id, _FIRST)
         draft = await self._store.get_draft(conversation_id)
-        return conversation_id, [entry_of(message) for message in messages], draft
+        images = draft_of(await self._store.draft_attachments(conversation_id))
+        return conversation_id, [entry_of(message) for message in messages], draft, images
 
-    def _show(self, read: tuple[int | None, list[Entry], str]) -> None:
-        conversation_id, entries, draft = read
+    def _show(self, read: _Read) -> None:
+        conversation_id, entries, draft, images = read
         if conversation_id != self._conversations.current_id:
             return
         self._on_screen = conversation_id
+        self.images.show_draft(conversation_id, images)
         self._older_are_read = len(entries) < _FIRST
         self.transcript.reset(self._as_it_is_now(entries))
         if conversation_id is not None and not self._older_are_read:
@@ -280,6 +312,7 @@ class ChatViewModel(QObject):
         conversation_id: int | None = None,
         parent_id: int | None = None,
         answer_to: int | None = None,
+        attached: tuple[int, ...] = (),
     ) -> Ask:
         from desktop.chat.turns import Ask
 
@@ -291,6 +324,7 @@ class ChatViewModel(QObject):
             parent_id=parent_id,
             text=text,
             answer_to=answer_to,
+            attached=attached,
         )
 
     def _start(self, ask: Ask) -> None:
@@ -326,6 +360,8 @@ class ChatViewModel(QObject):
         """The question was not stored: back into the composer with it."""
         if self._live is not None and self._live.ask.text:
             self._replace_draft(self._live.ask.text)
+        if self._live is not None and self._live.ask.attached:
+            self.images.read_again()
         self.notice.emit(notice)
 
     def _take(self, event: SessionEvent) -> None:
@@ -379,6 +415,7 @@ class ChatViewModel(QObject):
         live.entry = entry_of(event.answer)
         if live.ask.conversation_id is None and live.ask.answer_to is None and asked_here:
             self._draft_of = self._on_screen = event.conversation.id
+            self.images.follow(event.conversation.id)
             self._conversations.became(event.conversation)
         self._conversations.refresh()
         if event.conversation.id == self._conversations.current_id:

@@ -15,7 +15,12 @@ _PLAIN_ENDS = ("", StopReason.STOP.value)
 def entry_of(message: Message) -> Entry:
     """The entry for one message. Cheap for a question: opening a conversation makes thousands."""
     if message.role == "user":
-        return Entry(message.id, "user", message.text, branch=message.branch, branches=message.branches)
+        return Entry(
+            *(message.id, "user", message.text),
+            branch=message.branch,
+            branches=message.branches,
+            images=message.attachments,
+        )
     problem, detail = _problem(message)
     return Entry(
         message_id=message.id,

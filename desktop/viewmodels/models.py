@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +23,11 @@ from providers.errors import ProviderError
 if TYPE_CHECKING:
     from desktop.chat.shelf import Loadable, Shelf
     from desktop.library import Library
+    from desktop.templates import Templates
     from desktop.viewmodels.model_settings import ModelSettingsViewModel
+    from desktop.viewmodels.template import TemplateViewModel
     from models.library.entry import LibraryEntry
-    from models.runtime.values import ModelCard, Placement
+    from models.runtime.values import LoadOptions, ModelCard, Placement
     from providers.events import LoadProgress, ModelReady
 
 Inspect = Callable[[Path], Awaitable["ModelCard"]]
@@ -86,7 +88,11 @@ class ModelsViewModel(QObject):
         self._in_memory: set[str] = set()
         self._loading_job: Job | None = None
         self._starter = starter_path()
+        self.templates: Templates | None = (
+            None  # the chat templates of models; set by what puts the parts together
+        )
         self.loading: float | None = None
+        self.sees: bool | None = None  # whether the model in use sees images; None while nobody has looked
         self._reload_later = QTimer(self, singleShot=True, interval=800)
         self._reload_later.timeout.connect(self.load)
 
@@ -135,16 +141,21 @@ class ModelsViewModel(QObject):
         from models.library.entry import LibraryEntry
 
         seen: dict[str, LibraryEntry] = {}
-        async with aclosing(library.scan()) as reports:
+        folders = [Path(folder) for folder in self._settings.get("model.folders")]
+        async with aclosing(library.scan(folders)) as reports:
             async for report in reports:
                 if isinstance(report, LibraryEntry):
                     seen[report.path] = report
         return seen
 
     def _looked(self, seen: dict[str, LibraryEntry]) -> None:
+        self._scan = None
+        self.show_found(seen)
+
+    def show_found(self, seen: dict[str, LibraryEntry]) -> None:
+        """Take over what a scan of this disk has found, by path."""
         from models.library.entry import Kind
 
-        self._scan = None
         usable = {Kind.CHAT, Kind.BASE}
         self._found = {
             path: entry
@@ -202,7 +213,13 @@ class ModelsViewModel(QObject):
         """Use this model from now on; the conversation stays."""
         self._settings.set("model.current", "" if Path(path) == self._starter else path)
         self._placement = None
+        self.sees = None
         self.load()
+
+    def choose_starter(self) -> None:
+        """Use the model that came with Alcove."""
+        if self._starter is not None:
+            self.choose(str(self._starter))
 
     def open_file(self, path: str) -> None:
         """Add a file from disk to the list and use it, if it is a model."""
@@ -222,6 +239,19 @@ class ModelsViewModel(QObject):
         if self._settings.get("model.current") == path:
             self.choose(str(self._starter))
         self.changed.emit()
+
+    def template_of(self, path: str) -> TemplateViewModel:
+        """The chat template of a model, for its dialog. When another is chosen, the model in use is loaded anew."""
+        from desktop.viewmodels.template import TemplateViewModel
+
+        assert self.templates is not None
+        name = model_name(Path(path), self._cards.get(path))
+
+        def used() -> None:
+            if Path(path) == self.current_path:
+                self.load()
+
+        return TemplateViewModel(self._bridge, self.templates, path, name, used)
 
     def settings_of(self, path: str) -> ModelSettingsViewModel:
         """The settings of one model. When they change, the model in use is loaded anew."""
@@ -306,7 +336,7 @@ class ModelsViewModel(QObject):
         )
 
     async def _load(self, path: Path) -> Loadable:
-        model = await self._shelf.take(path, options_for(self._settings, path))
+        model = await self._shelf.take(path, await self._options(path))
         async with aclosing(model.load()) as events:
             async for event in events:
                 self._bridge.deliver(self.take, event)
@@ -328,11 +358,17 @@ class ModelsViewModel(QObject):
         self._loading_job = None
         if model.card is not None:
             self._cards[model.card.path] = model.card
+            if self._library is not None:
+                self._bridge.submit(self._note_use(self._library, model.card.path), failed=_is_no_matter)
         self._placement = model.placement
         if self._placement is not None and self.current_path is not None:
             self._in_memory.add(str(self.current_path))
             self._tell_of_gpu(self._placement)
         self._set_loading(None)
+
+    @staticmethod
+    async def _note_use(library: Library, path: str) -> None:
+        await library.mark_used(path)
 
     def _refused(self, path: str, error: Exception) -> None:
         self._loading_job = None
@@ -350,7 +386,32 @@ class ModelsViewModel(QObject):
     async def provider(self) -> Loadable | None:
         """The model that answers now, for a turn. Runs on core."""
         path = self.current_path
-        return None if path is None else await self._shelf.take(path, options_for(self._settings, path))
+        return None if path is None else await self._shelf.take(path, await self._options(path))
+
+    async def _options(self, path: Path) -> LoadOptions:
+        """How to load a model, with the file that lets it see if there is one. Runs on core."""
+        from desktop.sight import projector_for
+
+        projector = await projector_for(path, self._library)
+        self._bridge.deliver(self._looked_for_projector, path, projector is not None)
+        return replace(options_for(self._settings, path), projector=projector)
+
+    def _looked_for_projector(self, path: Path, found: bool) -> None:
+        if path == self.current_path and found is not self.sees:
+            self.sees = found
+            self.changed.emit()
+
+    @property
+    def seeing(self) -> tuple[ModelItem, ...]:
+        """Models of this disk that see images."""
+        found = (entry for entry in self._found.values() if entry.projectors and entry.problem is None)
+        return tuple(_found_item(entry) for entry in found)
+
+
+def _is_no_matter(error: Exception) -> None:
+    """When a model was used last is worth no sentence if the disk refuses it."""
+    if not isinstance(error, OSError):
+        raise error
 
 
 async def _awaiting(card: Awaitable[ModelCard]) -> ModelCard:

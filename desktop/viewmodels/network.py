@@ -45,6 +45,11 @@ class NetworkViewModel(QObject):
         )
 
     @property
+    def hub(self) -> str:
+        """The address of the model hub that may be reached, or of the organisation's own."""
+        return (self._switch.mirror or "https://huggingface.co").rstrip("/")
+
+    @property
     def can_turn(self) -> bool:
         return self._turn is not None
 

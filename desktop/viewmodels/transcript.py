@@ -6,8 +6,12 @@ Knows nothing of widgets and nothing of the database: `viewmodels.chat` fills it
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
+
+if TYPE_CHECKING:
+    from desktop.viewmodels.images import ImagesViewModel
 
 
 @dataclass(slots=True)
@@ -27,6 +31,7 @@ class Entry:
     branch: int = 1  # this one is number `branch` of `branches` alternatives
     branches: int = 1
     author: str = ""  # the model's name, for screen readers; empty for a person's message
+    images: tuple[int, ...] = ()  # attachments of a person's message
 
 
 class TranscriptModel(QObject):
@@ -43,6 +48,7 @@ class TranscriptModel(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.entries: list[Entry] = []
+        self.images: ImagesViewModel | None = None  # where the pixels of `Entry.images` come from
 
     def reset(self, entries: list[Entry]) -> None:
         self.entries = list(entries)

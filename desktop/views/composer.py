@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QEvent, QObject, QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
@@ -10,7 +12,10 @@ from desktop.i18n import tr
 from desktop.viewmodels.chat import ChatState, ChatViewModel
 from desktop.views.message_edit import MessageEdit
 from desktop.views.theme import Theme
-from desktop.views.widgets import IconButton, Text, announce, describe, prepare, push_button
+from desktop.views.widgets import IconButton, Text, announce, describe, icon_button, prepare, push_button
+
+if TYPE_CHECKING:
+    from desktop.views.image_strip import ImageStrip
 
 SHARE_OF_WINDOW = 0.4  # the field grows to this share of the window's height
 RADIUS = 12
@@ -20,6 +25,7 @@ class Composer(QWidget):
     """Bound to one `ChatViewModel`. `model_dropped`: the path of a model file dropped onto the field."""
 
     model_dropped = Signal(str)
+    model_wanted = Signal()  # the list of models
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -32,12 +38,19 @@ class Composer(QWidget):
         describe(self.edit, tr("Message"), tr("Write to the model here."))
         self.button = IconButton(theme, "arrow-up", primary=True)
         self.button.clicked.connect(self._send_or_stop)
+        self.attach = icon_button(
+            theme, "image", tr("Add images"), tr("Show the model images. They can be pasted and dropped here too."),
+            self._choose_images,
+        )  # fmt: skip
+        self.strip: ImageStrip | None = None  # made with the first image
         self._note: QWidget | None = None
         self._bar_dressed = False
         self._lay_out()
         self.edit.submitted.connect(self._submit)
         self.edit.textChanged.connect(self._text_changed)
         self.edit.model_dropped.connect(self.model_dropped)
+        self.edit.images_dropped.connect(self.add_image_files)
+        self.edit.image_dropped.connect(self.add_image)
         self.edit.installEventFilter(self)
         theme.changed.connect(self._restyle)
         self._restyle()
@@ -48,7 +61,8 @@ class Composer(QWidget):
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(4)
         grid.addWidget(self.edit, 1, 0, Qt.AlignmentFlag.AlignVCenter)
-        grid.addWidget(self.button, 1, 1, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignRight)
+        grid.addWidget(self.attach, 1, 1, Qt.AlignmentFlag.AlignBottom)
+        grid.addWidget(self.button, 1, 2, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignRight)
         grid.setColumnStretch(0, 1)
 
     # ---- binding
@@ -57,6 +71,7 @@ class Composer(QWidget):
         self._chat = chat
         chat.state_changed.connect(self._show_state)
         chat.draft_replaced.connect(self._take_draft)
+        chat.images.draft_changed.connect(self._show_images)
         self._take_draft()
         self._show_state()
 
@@ -103,7 +118,7 @@ class Composer(QWidget):
     def _submit(self) -> None:
         assert self._chat is not None
         text = self.edit.toPlainText()
-        if not text.strip():
+        if not self._has_something():
             return
         if self._editing is not None:
             if self._chat.can_send:
@@ -113,6 +128,49 @@ class Composer(QWidget):
                 self._chat.edit(message_id, text)
         elif self._chat.send(text):
             self._replace_text("")
+
+    def _has_something(self) -> bool:
+        images = self._chat is not None and not self.is_editing and bool(self._chat.images.draft)
+        return images or bool(self.edit.toPlainText().strip())
+
+    # ---- images
+
+    def add_image(self, data: bytes) -> None:
+        """Add what was pasted or dropped: the bytes of an image file."""
+        if self._chat is not None and self._takes_images():
+            self._chat.images.add_data(data)
+
+    def add_image_files(self, paths: list[str]) -> None:
+        """Add image files to the message."""
+        if self._chat is not None and self._takes_images():
+            for path in paths:
+                self._chat.images.add_file(path)
+
+    def _choose_images(self) -> None:
+        from desktop.views.image_files import ask_for_images
+
+        if self._takes_images():
+            self.add_image_files(ask_for_images(self.window()))
+            self.edit.setFocus()
+
+    def _takes_images(self) -> bool:
+        """A message that is edited keeps the images it was sent with: others would be those of the waiting draft."""
+        if self.is_editing:
+            announce(self, tr("Images can be added to a new message."))
+        return not self.is_editing
+
+    def _show_images(self) -> None:
+        assert self._chat is not None
+        if self.strip is None and self._chat.images.draft:
+            from desktop.views.image_strip import ImageStrip
+
+            self.strip = ImageStrip(self._theme, self._chat)
+            self.strip.model_wanted.connect(self.model_wanted)
+            self._grid.addWidget(self.strip, 0, 0, 1, 3)
+        if self.strip is not None:
+            self.strip.refresh()
+            self.strip.setVisible(bool(self._chat.images.draft) and not self.is_editing)
+        self._show_state()
 
     # ---- showing
 
@@ -138,7 +196,8 @@ class Composer(QWidget):
             return
         if self._chat.state is ChatState.IDLE:
             self._show_button("arrow-up", tr("Send"), tr("Send the message"))
-            self.button.setEnabled(self._chat.can_send and bool(self.edit.toPlainText().strip()))
+            ready = self._chat.can_send and not self._chat.images.busy
+            self.button.setEnabled(ready and self._has_something())
         else:
             self._show_button("stop", tr("Stop"), tr("Stop the answer. What there is of it stays."))
             self.button.setEnabled(self._chat.state is not ChatState.STOPPING)
@@ -151,6 +210,8 @@ class Composer(QWidget):
     def _show_editing(self, editing: bool) -> None:
         if editing or self._note is not None:
             self.note.setVisible(editing)
+        if self._chat is not None:
+            self._show_images()
 
     @property
     def note(self) -> QWidget:
@@ -166,7 +227,7 @@ class Composer(QWidget):
             row.addWidget(words, 1)
             row.addWidget(cancel)
             self._theme.dress(self._note)
-            self._grid.addWidget(self._note, 0, 0, 1, 2)
+            self._grid.addWidget(self._note, 0, 0, 1, 3)
         return self._note
 
     def _restyle(self) -> None:

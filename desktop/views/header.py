@@ -78,18 +78,25 @@ class Header(QWidget):
     # ---- binding
 
     def bind(
-        self, conversations: ConversationsViewModel, models: ModelsViewModel, network: NetworkViewModel
+        self,
+        conversations: ConversationsViewModel | None,
+        models: ModelsViewModel,
+        network: NetworkViewModel,
     ) -> None:
+        """`conversations` None: the title is not that of a conversation; `show_title` says it."""
         self._conversations, self._models = conversations, models
-        conversations.changed.connect(self._show_title)
+        if conversations is not None:
+            conversations.changed.connect(self._show_conversation)
+            self._show_conversation()
         models.changed.connect(self._show_model)
-        self._show_title()
         self._show_model()
         self._show_network(network)
 
-    def _show_title(self) -> None:
+    def _show_conversation(self) -> None:
         assert self._conversations is not None
-        title = self._conversations.current_title or tr("New conversation")
+        self.show_title(self._conversations.current_title or tr("New conversation"))
+
+    def show_title(self, title: str) -> None:
         self.title.setText(title)
         self.title.setAccessibleName(title)
 

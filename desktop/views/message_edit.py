@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QInputMethodEvent, QKeyEvent
 
 PLAIN = "text/plain"
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
+_IMAGE_FORMATS = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp")  # the best first
 _AROUND_PX = 8  # the margin that a text document has around it
 
 
@@ -24,6 +26,8 @@ class MessageEdit(QPlainTextEdit):
 
     submitted = Signal()
     model_dropped = Signal(str)
+    images_dropped = Signal(list)  # paths of image files
+    image_dropped = Signal(bytes)  # the bytes of one
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,12 +96,16 @@ class MessageEdit(QPlainTextEdit):
     # ---- paste and drop
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
-        return source.hasFormat(PLAIN) or model_path(source.urls()) is not None
+        return source.hasFormat(PLAIN) or model_path(source.urls()) is not None or has_image(source)
 
     def insertFromMimeData(self, source: QMimeData) -> None:
         path = model_path(source.urls())
         if path is not None:
             self.model_dropped.emit(path)
+        elif image_paths(source.urls()):
+            self.images_dropped.emit(image_paths(source.urls()))
+        elif has_image(source) and not source.text().strip():
+            self.image_dropped.emit(image_bytes(source))
         elif source.hasFormat(PLAIN):
             self.insertPlainText(source.text())
 
@@ -108,3 +116,36 @@ def model_path(urls: list[QUrl]) -> str | None:
         if url.isLocalFile() and url.toLocalFile().lower().endswith(".gguf"):
             return url.toLocalFile()
     return None
+
+
+def image_paths(urls: list[QUrl]) -> list[str]:
+    """Those of these that are image files on this computer, by their names."""
+    local = [url.toLocalFile() for url in urls if url.isLocalFile()]
+    return [path for path in local if path.lower().endswith(IMAGE_SUFFIXES)]
+
+
+def has_image(source: QMimeData) -> bool:
+    return bool(image_paths(source.urls())) or source.hasImage() or _image_format(source) != ""
+
+
+def image_bytes(source: QMimeData) -> bytes:
+    """The image as another program gave it, not decoded; b"" without one.
+
+    Windows and macOS have no file to give but a bitmap of their own, which Qt hands over: that is written as PNG.
+    """
+    form = _image_format(source)
+    if form:
+        return bytes(source.data(form).data())
+    from PySide6.QtCore import QBuffer, QByteArray, QIODevice
+    from PySide6.QtGui import QImage, QImageWriter
+
+    image = source.imageData()
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    if not isinstance(image, QImage) or not QImageWriter(buffer, QByteArray(b"png")).write(image):
+        return b""
+    return bytes(buffer.data().data())
+
+
+def _image_format(source: QMimeData) -> str:
+    return next((form for form in _IMAGE_FORMATS if source.hasFormat(form)), "")

@@ -24,9 +24,11 @@ _AROUND_ROWS = 164  # the field above, the words and the buttons below
 
 
 class ModelPicker(Popover):
-    """Bound to the models. `file_wanted` when the person wants to look for a file."""
+    """Bound to the models. `file_wanted` when the person wants to look for a file, `page_wanted` for a part of the
+    models page."""
 
     file_wanted = Signal()
+    page_wanted = Signal(str)
     settings_wanted = Signal(str)  # the path of a model
 
     def __init__(self, theme: Theme, window: QWidget, models: ModelsViewModel) -> None:
@@ -54,6 +56,18 @@ class ModelPicker(Popover):
             self._want_file,
             tr("Use a GGUF file from this computer, where it is"),
         )
+        self.all_models = push_button(
+            tr("All models"),
+            "plain",
+            lambda: self._want_page("library"),
+            tr("Everything about the models on this computer"),
+        )
+        self.find_more = push_button(
+            tr("Find more models…"),
+            "plain",
+            lambda: self._want_page("find"),
+            tr("Find models on the model hub"),
+        )
         self.own_settings = push_button(
             tr("Settings of this model…"),
             "plain",
@@ -67,6 +81,8 @@ class ModelPicker(Popover):
             tr("Load the model in use with the GPU, whose driver failed before"),
         )
         below = QHBoxLayout()
+        below.addWidget(self.find_more)
+        below.addWidget(self.all_models)
         below.addWidget(self.open_file)
         below.addWidget(self.own_settings)
         below.addWidget(self.try_gpu)
@@ -128,6 +144,10 @@ class ModelPicker(Popover):
     def _want_file(self) -> None:
         self.dismiss()
         self.file_wanted.emit()
+
+    def _want_page(self, part: str) -> None:
+        self.dismiss()
+        self.page_wanted.emit(part)
 
     def _want_settings(self, path: str = "") -> None:
         """Of this model, or of the one that is in use."""

@@ -26,6 +26,7 @@ class RowButton(QAbstractButton):
         self._icon = icon
         self._sequence = keys
         self._keys = ""
+        self._progress: float | None = None
         self._description = description
         self.setText(text)
         describe(self, text, description)
@@ -39,6 +40,18 @@ class RowButton(QAbstractButton):
         """Say the key as well. Later than the rest, because reading keys takes classes that the first look does not."""
         self._keys = readable(self._sequence)
         describe(self, self.text(), f"{self._description} ({self._keys})", tip=True)
+
+    def say(self, text: str) -> None:
+        """Other words."""
+        if text != self.text():
+            self.setText(text)
+            self.setAccessibleName(text)
+
+    def show_progress(self, fraction: float | None) -> None:
+        """A line along the bottom, 0 to 1; None takes it away."""
+        if fraction != self._progress:
+            self._progress = fraction
+            self.update()
 
     def sizeHint(self) -> QSize:
         return QSize(120, self._theme.scaled(36))
@@ -69,3 +82,13 @@ class RowButton(QAbstractButton):
         if has_room and (hovered or self.hasFocus()):
             painter.setPen(theme.color("text_soft"))
             painter.drawText(inner, trailing(self), self._keys)
+        if self._progress is not None:
+            self._paint_progress(painter, ltr)
+
+    def _paint_progress(self, painter: QPainter, ltr: bool) -> None:
+        line = self.rect().adjusted(_PADDING, self.height() - 3, -_PADDING, -1)
+        painter.fillRect(line, self._theme.color("line"))
+        done = round(line.width() * min(1.0, max(0.0, self._progress or 0.0)))
+        line.setLeft(line.left() if ltr else line.right() - done + 1)
+        line.setWidth(done)
+        painter.fillRect(line, self._theme.color("accent"))

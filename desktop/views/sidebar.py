@@ -25,6 +25,8 @@ class Sidebar(QWidget):
 
     search_clicked = Signal()
     model_clicked = Signal()
+    models_clicked = Signal()
+    downloads_clicked = Signal()
     settings_clicked = Signal()
     keys_clicked = Signal()
 
@@ -33,6 +35,7 @@ class Sidebar(QWidget):
         self._theme = theme
         self._conversations: ConversationsViewModel | None = None
         self._list: ConversationList | None = None
+        self._downloads: RowButton | None = None
         self.setAutoFillBackground(True)
 
         def row(
@@ -46,6 +49,13 @@ class Sidebar(QWidget):
         search_all = tr("Search conversations and commands")
         self.search = row("search", tr("Search"), search_all, "Ctrl+K", self.search_clicked.emit)
         self.model = row("cpu", tr("Model"), tr("Choose a model"), "Ctrl+M", self.model_clicked.emit)
+        self.models = row(
+            "library",
+            tr("All models"),
+            tr("The models on this computer, and how to get more"),
+            "Ctrl+Shift+M",
+            self.models_clicked.emit,
+        )
         self.settings = row(
             "settings", tr("Settings"), tr("Change settings"), "Ctrl+,", self.settings_clicked.emit
         )
@@ -63,7 +73,7 @@ class Sidebar(QWidget):
         column.addStretch(1)
         column.addWidget(Hairline(self._theme))
         column.addSpacing(8)
-        for part in (self.model, self.settings, self.keys):
+        for part in (self.model, self.models, self.settings, self.keys):
             column.addWidget(part)
 
     def _restyle(self) -> None:
@@ -86,6 +96,19 @@ class Sidebar(QWidget):
             QWidget.setTabOrder(self._list, self.model)
         return self._list
 
+    def show_downloads(self, text: str, fraction: float) -> None:
+        """A quiet row while something comes in; "" takes it away."""
+        if not text and self._downloads is None:
+            return
+        if self._downloads is None:
+            shows = tr("Show what is being downloaded")
+            self._downloads = RowButton(self._theme, "download", text, shows, "", self.downloads_clicked.emit)
+            self._column.insertWidget(self._column.indexOf(self.model), self._downloads)
+            QWidget.setTabOrder(self._downloads, self.model)
+        self._downloads.say(text)
+        self._downloads.show_progress(fraction)
+        self._downloads.setVisible(bool(text))
+
     # ---- binding
 
     def bind(self, conversations: ConversationsViewModel) -> None:
@@ -100,7 +123,7 @@ class Sidebar(QWidget):
         self.list.renamed.connect(self._conversations.rename)
         self.list.deleted.connect(self._conversations.delete)
         self._show_items()
-        for button in (self.new, self.search, self.model, self.settings, self.keys):
+        for button in (self.new, self.search, self.model, self.models, self.settings, self.keys):
             button.name_keys()
 
     def _start_new(self) -> None:

@@ -16,7 +16,8 @@ from desktop.viewmodels.settings import SettingsViewModel
 from desktop.viewmodels.window import WindowState
 from desktop.views.commands import commands
 from desktop.views.conversation_page import ConversationPage
-from desktop.views.message_edit import PLAIN, model_path
+from desktop.views.main_area import MainArea
+from desktop.views.message_edit import PLAIN, has_image, model_path
 from desktop.views.sidebar import Sidebar
 from desktop.views.theme import Theme
 
@@ -32,12 +33,16 @@ if TYPE_CHECKING:
     )
     from PySide6.QtWidgets import QDialog
 
+    from desktop.viewmodels.models_page import ModelsPageViewModel
+    from desktop.viewmodels.quantize import QuantizeViewModel
     from desktop.views.command_palette import CommandPalette
     from desktop.views.model_picker import ModelPicker
+    from desktop.views.models_page.page import ModelsPage
 
 _FIRST_SIZE = (1200, 800)
 _SMALLEST_PAGE = (360, 400)
 _GEOMETRY, _SIDEBAR = "geometry", "sidebar"
+_PART = "models_page"  # the part of the models page to come back to after Alcove has started itself again
 
 
 class MainWindow(QMainWindow):
@@ -52,7 +57,9 @@ class MainWindow(QMainWindow):
         settings: SettingsViewModel,
         window_state: WindowState,
         first_run: bool,
+        models_page: ModelsPageViewModel | None = None,
     ) -> None:
+        """`models_page`: what the models page is about; None for a window without one."""
         super().__init__()
         self._conversations = conversations
         self._chat = chat
@@ -60,14 +67,19 @@ class MainWindow(QMainWindow):
         self._network = network
         self._settings = settings
         self._state = window_state
+        self._models_page = models_page
         self._palette_panel: CommandPalette | None = None
         self._model_panel: ModelPicker | None = None
+        self.quantizer: Callable[[], QuantizeViewModel] | None = (
+            None  # what makes smaller versions, if any does
+        )
         self.setWindowTitle("Alcove")
         self.setAcceptDrops(True)
         self.theme = Theme(self)
         self._use_appearance()
         self.sidebar = Sidebar(self.theme)
         self.page = ConversationPage(self.theme, chat, conversations, _data_folder() if first_run else None)
+        self.area = MainArea(self.page, self._make_models_page if models_page is not None else None)
         self._lay_out()
         self._bind()
         self._actions: dict[str, QAction] = {}
@@ -84,7 +96,7 @@ class MainWindow(QMainWindow):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         row.addWidget(self.sidebar)
-        row.addWidget(self.page, 1)
+        row.addWidget(self.area, 1)
         self.setCentralWidget(middle)
         self.page.setMinimumSize(*_SMALLEST_PAGE)
 
@@ -92,6 +104,8 @@ class MainWindow(QMainWindow):
         self.sidebar.bind(self._conversations)
         self.sidebar.search_clicked.connect(self._search)
         self.sidebar.model_clicked.connect(self._choose_model)
+        self.sidebar.models_clicked.connect(lambda: self.area.show_models("library"))
+        self.sidebar.downloads_clicked.connect(lambda: self.area.show_models("downloads"))
         self.sidebar.settings_clicked.connect(self._show_settings)
         self.sidebar.keys_clicked.connect(self._show_keys)
         header = self.page.header
@@ -101,7 +115,9 @@ class MainWindow(QMainWindow):
         header.network_clicked.connect(self._show_network)
         self.page.status.bind(self._chat, self._models)
         self.page.composer.model_dropped.connect(self._models.open_file)
+        self.page.composer.model_wanted.connect(self._choose_model)
         self.page.computer_asked.connect(self._show_computer)
+        self._conversations.opened.connect(self.area.leave)
         self._conversations.opened.connect(self.page.composer.edit.setFocus)
         self._settings.changed.connect(self._setting_changed)
         self._use_enter()
@@ -119,6 +135,9 @@ class MainWindow(QMainWindow):
         self.theme.dress(self.page.welcome.verticalScrollBar())
         self.theme.settle_style()
         self.is_complete = True
+        if part := self._state.get(_PART):
+            self._state.set(_PART, "")
+            self.area.show_models(part)
 
     # ---- commands
 
@@ -138,12 +157,17 @@ class MainWindow(QMainWindow):
         return {
             "new": self._start_new,
             "palette": self._search,
-            "find": page.start_find,
+            "find": self._in_conversation(page.start_find),
             "find_next": lambda: page.find_bar.next(),
             "find_previous": lambda: page.find_bar.previous(),
-            "composer": page.composer.edit.setFocus,
+            "composer": self._in_conversation(page.composer.edit.setFocus),
             "model": self._choose_model,
             "open_model": self._open_model_file,
+            "models": lambda: self.area.show_models("library"),
+            "find_models": lambda: self.area.show_models("find"),
+            "downloads": lambda: self.area.show_models("downloads"),
+            "template": self._show_template,
+            "make_smaller": self._make_current_smaller,
             "model_settings": self._show_model_settings,
             "copy_answer": page.copy_last_answer,
             "copy_conversation": page.copy_conversation,
@@ -164,11 +188,23 @@ class MainWindow(QMainWindow):
         """Do what this command's key does."""
         self._actions[command].trigger()
 
+    def _in_conversation(self, act: Callable[[], Any]) -> Callable[[], Any]:
+        """Go back to the conversation first."""
+
+        def go() -> None:
+            self.area.leave()
+            act()
+
+        return go
+
     def _start_new(self) -> None:
+        self.area.leave()
         self._conversations.new()
         self.page.composer.edit.setFocus()
 
     def _stop_or_close(self) -> None:
+        if self.area.step_back():
+            return
         if self._chat.state in (ChatState.IDLE, ChatState.STOPPING):
             self.page.close_a_bar()
         else:
@@ -204,7 +240,20 @@ class MainWindow(QMainWindow):
             self._model_panel = ModelPicker(self.theme, self, self._models)
             self._model_panel.file_wanted.connect(self._open_model_file)
             self._model_panel.settings_wanted.connect(self._show_model_settings)
-        self._model_panel.open_below(self.page.header.model_chip)
+            self._model_panel.page_wanted.connect(self.area.show_models)
+        page = self.area.models or self.page
+        self._model_panel.open_below(page.header.model_chip)
+
+    def _make_models_page(self) -> ModelsPage:
+        from desktop.views.models_page.page import ModelsPage
+
+        assert self._models_page is not None
+        page = ModelsPage(self.theme, self._models_page, self._models, self._network)
+        page.comes_back.connect(lambda part: self._state.set(_PART, part))
+        page.header.sidebar_toggled.connect(self._toggle_sidebar)
+        page.header.model_clicked.connect(self._choose_model)
+        page.header.network_clicked.connect(self._show_network)
+        return page
 
     def _open_model_file(self) -> None:
         from desktop.views.model_picker import ask_for_model_file
@@ -212,6 +261,24 @@ class MainWindow(QMainWindow):
         path = ask_for_model_file(self)
         if path:
             self._models.open_file(path)
+
+    def _show_template(self) -> None:
+        from desktop.views.template_dialog import template_dialog
+
+        path = self._models.current_path
+        if path is not None and self._models.templates is not None:
+            self._open(template_dialog(self.theme, self, self._models, str(path)))
+
+    def _make_current_smaller(self) -> None:
+        if self._models.current_path is not None:
+            self.make_smaller(str(self._models.current_path))
+
+    def make_smaller(self, path: str) -> None:
+        """Open the dialog in which a smaller version of this model is made."""
+        from desktop.views.quantize_dialog import quantize_dialog
+
+        if self.quantizer is not None:
+            self._open(quantize_dialog(self.theme, self, self.quantizer(), path, self._models.choose))
 
     def _show_settings(self) -> None:
         from desktop.views.settings_dialog import SettingsDialog
@@ -302,7 +369,7 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         source = event.mimeData()
-        if model_path(source.urls()) is not None or source.hasFormat(PLAIN):
+        if model_path(source.urls()) is not None or source.hasFormat(PLAIN) or has_image(source):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
@@ -310,6 +377,8 @@ class MainWindow(QMainWindow):
         path = model_path(source.urls())
         if path is not None:
             self._models.open_file(path)
+        elif has_image(source):
+            self.page.composer.edit.insertFromMimeData(source)
         elif source.hasFormat(PLAIN):
             self.page.composer.insert(source.text())
         event.acceptProposedAction()

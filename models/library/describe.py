@@ -140,7 +140,7 @@ def _told(entry: LibraryEntry, candidate: Candidate, headers: list[Header]) -> L
         base=base,
         tokenizer=_tokenizer(header),
         template_sha256=told.template_sha256,
-        widths=_widths(header) if Kind.PROJECTOR in kinds else (),
+        widths=projector_widths(header) if Kind.PROJECTOR in kinds else (),
     )
 
 
@@ -180,7 +180,7 @@ def _tokenizer(header: Header) -> str:
     return _clean(f"{kind[:60]}/{words[:60]}/{header.vocabulary}")
 
 
-def _widths(header: Header) -> tuple[int, ...]:
+def projector_widths(header: Header) -> tuple[int, ...]:
     """Embedding lengths that a projector may write to: each kind of projector keeps it elsewhere.
 
     Older ones have the width of CLIP itself as their projection_dim, so the sides of the projecting tensors count

@@ -83,6 +83,10 @@ class LibraryEntry:
     widths: tuple[int, ...] = ()  # for a projector: the embedding lengths it may fit
     projectors: tuple[str, ...] = ()  # paths of projectors that belong to it, the best first
     last_used: float | None = None  # seconds since 1970; kept by the catalogue
+    made_from: str = (
+        ""  # the path of the model that Alcove made this one from; kept by the catalogue, as is when
+    )
+    made_at: float | None = None
     problem: Fault | None = None  # why it can't be used
     detail: str = ""
     facts: dict[str, int | str] = field(default_factory=dict)

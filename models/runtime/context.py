@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import Generic, Protocol, TypeVar
 
 from models.runtime.faults import Fault, RuntimeFault
-from models.runtime.values import Turn
+from models.runtime.values import Image, Turn
 
 _USUAL_ANSWER = 1_024
 
@@ -44,17 +44,22 @@ def keep_newest(
     step: int,
     count: Callable[[str], int],
     build: Callable[[Sequence[Turn]], P],
+    count_image: Callable[[Image], int] = lambda image: 0,
 ) -> Kept[P]:
     """Leave out as few of the oldest exchanges as the policy allows.
 
     `room`: tokens the prompt may have. `step`: tokens of conversation dropped at once. `count`: tokens of a
-    text, less what the template adds, to leave out quickly what cannot fit. `build`: the prompt of some
-    turns; its `len` decides. Raises `RuntimeFault` PROMPT_TOO_LONG (facts: prompt_tokens, room) when not even
-    the newest exchange fits.
+    text, less what the template adds, to leave out quickly what cannot fit; `count_image`: of an image. `build`:
+    the prompt of some turns; its `len` decides. Raises `RuntimeFault` PROMPT_TOO_LONG (facts: prompt_tokens, room)
+    when not even the newest exchange fits.
     """
+
+    def size(turn: Turn) -> int:
+        return count(turn.text) + sum(count_image(image) for image in turn.images)
+
     head, exchanges = _exchanges(turns)
-    fixed = sum(count(turn.text) for turn in head)
-    sizes = [sum(count(turn.text) for turn in exchange) for exchange in exchanges]
+    fixed = sum(size(turn) for turn in head)
+    sizes = [sum(size(turn) for turn in exchange) for exchange in exchanges]
     prompt = None
     for dropped in drop_points(sizes, step):
         rest = exchanges[dropped:]

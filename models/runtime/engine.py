@@ -16,6 +16,7 @@ from typing import Protocol
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.link import Spawn
 from models.runtime.protocol import (
+    Called,
     Cancel,
     Completed,
     Generate,
@@ -27,13 +28,15 @@ from models.runtime.protocol import (
     Park,
     Piece,
     PromptProgress,
+    ReadTemplate,
+    TemplateText,
     Trying,
 )
-from models.runtime.values import Known, LoadOptions, ModelCard, Sampling, Turn
+from models.runtime.values import Adapter, Effort, Known, LoadOptions, ModelCard, Sampling, Tool, Turn
 from models.runtime.watched import WatchedWorker
 
 LoadReport = LoadProgress | Loaded
-AnswerReport = LoadReport | PromptProgress | Piece | Completed
+AnswerReport = LoadReport | PromptProgress | Piece | Called | Completed
 
 _AUTOMATIC = LoadOptions()
 _USUAL = Sampling()
@@ -103,16 +106,41 @@ class Engine:
             await worker.close()
         return report.card
 
+    async def read_template(
+        self,
+        path: str | os.PathLike[str],
+        file: str | os.PathLike[str] | None = None,
+        text: str = "",
+        try_out: bool = True,
+    ) -> TemplateText:
+        """The chat template of a model, of a text `file`, or `text`: read and tried out in a worker of its own.
+
+        Raises `RuntimeFault`: NO_TEMPLATE, TEMPLATE_BROKEN (a file or a text), TEMPLATE_ENDLESS, those of `inspect`.
+        """
+        worker = await WatchedWorker.start(self._spawn)
+        try:
+            wanted = "" if file is None else os.path.abspath(file)
+            worker.send(ReadTemplate(os.path.abspath(path), wanted, text, try_out))
+            report = await worker.receive()
+            if not isinstance(report, TemplateText):
+                raise worker.condemn(f"{type(report).__name__} after ReadTemplate")
+        finally:
+            await worker.close()
+        return report
+
     async def load(
         self,
         path: str | os.PathLike[str],
         options: LoadOptions = _AUTOMATIC,
+        template: str = "",
     ) -> AsyncGenerator[LoadReport]:
         """Load a file: `LoadProgress` now and then, at last `Loaded`. Nothing when exactly this is loaded.
 
+        `template` takes the place of the file's own, if it is not "".
+
         Closing the iterator stops the load. Raises `RuntimeFault`; then nothing is loaded.
         """
-        wanted = Load(os.path.abspath(path), options)
+        wanted = Load(os.path.abspath(path), options, template)
         async with self._turn:
             if wanted != self._wanted:
                 await self._drop()
@@ -126,8 +154,16 @@ class Engine:
         turns: Sequence[Turn],
         sampling: Sampling = _USUAL,
         max_tokens: int | None = None,
+        grammar: str = "",
+        adapters: Sequence[Adapter] = (),
+        tools: Sequence[Tool] = (),
+        effort: Effort = Effort.AUTOMATIC,
     ) -> AsyncGenerator[AnswerReport]:
-        """Answer: `PromptProgress` and `Piece`s, at last `Completed`; before, the reports of a load if need be.
+        """Answer: `PromptProgress`, `Piece`s and, with `tools`, `Called`s, at last `Completed`.
+
+        Before, the reports of a load if need be.
+
+        `grammar`: in GBNF, what the answer must keep to; "" for any answer. `adapters`: LoRA adapters to answer with.
 
         Closing the iterator cancels the answer: when that returns, the worker is idle. Raises `RuntimeFault`;
         after WORKER_STOPPED the next call starts anew.
@@ -137,12 +173,14 @@ class Engine:
                 async for report in reports:
                     yield report
             worker = self._living_worker()
-            worker.send(Generate(tuple(turns), sampling, max_tokens))
+            worker.send(
+                Generate(tuple(turns), sampling, max_tokens, grammar, tuple(adapters), tuple(tools), effort)
+            )
             try:
                 completed = False
                 while not completed:
                     answer = await worker.receive()
-                    if not isinstance(answer, PromptProgress | Piece | Completed):
+                    if not isinstance(answer, PromptProgress | Piece | Called | Completed):
                         raise worker.condemn(f"{type(answer).__name__} in an answer")
                     completed = isinstance(answer, Completed)
                     yield answer

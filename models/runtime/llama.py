@@ -40,6 +40,9 @@ if "llama_cpp" not in sys.modules:
 from llama_cpp import llama_cpp as C
 from llama_cpp._ctypes_extensions import load_shared_library
 
+library: Any = C
+"""The binding itself, for the files beside this one (`llama_*`) and no other."""
+
 BATCH_TOKENS = 512
 """Tokens evaluated at once, unless chosen. More were not faster on a CPU, and a GPU can be stopped only in between."""
 
@@ -80,6 +83,7 @@ _LOG_LINES = 60
 _WARNING, _ERROR, _CONTINUED = 3, 4, 5  # enum ggml_log_level; 1 is debug, 2 information
 _CONTROL, _USER_DEFINED = 1 << 3, 1 << 4  # enum llama_token_attr
 _NO_TOKEN = -1
+_ROPES_OF_SEVERAL_DIMENSIONS = (C.LLAMA_ROPE_TYPE_MROPE, C.LLAMA_ROPE_TYPE_IMROPE)
 
 
 class Decoded(IntEnum):
@@ -124,6 +128,11 @@ class Log:
         self._level = 0
         self._callback = C.llama_log_callback(self._take)
         C.llama_log_set(self._callback, ctypes.c_void_p(0))
+
+    @property
+    def callback(self) -> Any:
+        """What llama.cpp's parts call with each line. Lives as long as this log."""
+        return self._callback
 
     def _take(self, level: int, text: bytes, _: object) -> None:
         if level != _CONTINUED:
@@ -303,6 +312,18 @@ class Model:
             raise LoadRefused
         self.vocabulary = Vocabulary(C.llama_model_get_vocab(self._pointer))
         self.layers: int = C.llama_model_n_layer(self._pointer)
+        # Positions in several dimensions, so that llama.cpp can't tell which one follows an image.
+        self._counts_positions = C.llama_model_rope_type(self._pointer) in _ROPES_OF_SEVERAL_DIMENSIONS
+
+    @property
+    def pointer(self) -> Any:
+        """For what else of llama.cpp works on the model (`llama_mtmd`)."""
+        return self._pointer
+
+    @property
+    def width(self) -> int:
+        """How many numbers stand for a token, or for a row of an image."""
+        return int(C.llama_model_n_embd_inp(self._pointer))
 
     @property
     def chat_template(self) -> str:
@@ -317,16 +338,25 @@ class Model:
         return not encodes and not C.llama_model_is_diffusion(self._pointer)
 
     def new_context(
-        self, tokens: int, options: LoadOptions, threads: int, prompt_threads: int, interrupt: Interrupt
+        self,
+        tokens: int,
+        options: LoadOptions,
+        threads: int,
+        prompt_threads: int,
+        interrupt: Interrupt,
+        rows: int = 1,
     ) -> Context:
         """A context for `tokens`, which is what `options` came to. Raises `LoadRefused`.
+
+        `rows`: of how many tokens of one batch the logits can be asked for.
 
         The context must be closed before the model.
         """
         parameters = C.llama_context_default_params()
         parameters.n_ctx = tokens
         parameters.n_batch = parameters.n_ubatch = min(options.batch_tokens or BATCH_TOKENS, tokens)
-        parameters.n_outputs_max = 1  # one row of logits instead of 512: 77 MB less with a usual vocabulary
+        # One row of logits instead of 512: 77 MB less with a usual vocabulary.
+        parameters.n_outputs_max = rows
         parameters.n_threads = threads
         parameters.n_threads_batch = prompt_threads
         parameters.flash_attn_type = _FLASH_ATTENTION[options.flash_attention]
@@ -342,7 +372,7 @@ class Model:
         pointer = C.llama_init_from_model(self._pointer, parameters)
         if not pointer:
             raise LoadRefused
-        return Context(pointer, self.vocabulary, interrupt)
+        return Context(pointer, self.vocabulary, interrupt, self._counts_positions)
 
     def close(self) -> None:
         C.llama_model_free(self._pointer)
@@ -351,13 +381,20 @@ class Model:
 class Context:
     """The KV cache and what computes on it. Positions are counted from 0; there is one sequence."""
 
-    def __init__(self, pointer: Any, vocabulary: Vocabulary, interrupt: Interrupt) -> None:
+    def __init__(
+        self, pointer: Any, vocabulary: Vocabulary, interrupt: Interrupt, counts_positions: bool = False
+    ) -> None:
+        """`counts_positions`: the position of each token is given to llama.cpp, not asked of it."""
         self._pointer = pointer
         self._vocabulary = vocabulary
         self._interrupt = interrupt  # holds the memory llama.cpp reads
         self._memory = C.llama_get_memory(pointer)
         self._one = (C.llama_token * 1)()
         self._one_batch = C.llama_batch_get_one(self._one, 1)
+        self._next = 0 if counts_positions else None  # the position of the next token
+        self._one_position = (C.llama_pos * 1)()
+        if counts_positions:
+            self._one_batch.pos = self._one_position
         self.tokens: int = C.llama_n_ctx(pointer)
         self.batch_tokens: int = C.llama_n_batch(pointer)
 
@@ -369,13 +406,34 @@ class Context:
         array = (C.llama_token * len(tokens))(
             *tokens
         )  # the batch points into it, so it must live until the end
-        return _status(C.llama_decode(self._pointer, C.llama_batch_get_one(array, len(tokens))))
+        batch = C.llama_batch_get_one(array, len(tokens))
+        if self._next is not None:
+            positions = (C.llama_pos * len(tokens))(*range(self._next, self._next + len(tokens)))
+            batch.pos = positions
+        status = status_of(C.llama_decode(self._pointer, batch))
+        if self._next is not None and status is Decoded.DONE:
+            self._next += len(tokens)
+        return status
 
     def decode_one(self, token: int) -> int:
         """As `decode`, for one token: the inner loop. Returns llama_decode's own status, 0 for done."""
         self._one[0] = token
+        if self._next is not None:
+            self._one_position[0] = self._next
         status: int = C.llama_decode(self._pointer, self._one_batch)
+        if self._next is not None and status == 0:
+            self._next += 1
         return status
+
+    @property
+    def pointer(self) -> Any:
+        """For what else of llama.cpp works on the context (`llama_mtmd`)."""
+        return self._pointer
+
+    def continue_at(self, position: int) -> None:
+        """What comes next has this position: after an image, or after a state that was restored."""
+        if self._next is not None:
+            self._next = position
 
     @property
     def end(self) -> int:
@@ -390,9 +448,11 @@ class Context:
         """
         if C.llama_memory_seq_pos_min(self._memory, 0) > 0:
             return False
+        self.continue_at(start)
         return bool(C.llama_memory_seq_rm(self._memory, 0, start, -1))
 
     def clear(self) -> None:
+        self.continue_at(0)
         C.llama_memory_clear(self._memory, False)
 
     @property
@@ -440,9 +500,9 @@ class Sampler:
         for part in _sampler_parts(vocabulary, sampling, seed):
             C.llama_sampler_chain_add(self._chain, part)
 
-    def sample(self) -> int:
-        """The next token after the newest row of logits."""
-        token: int = C.llama_sampler_sample(self._chain, self._context, -1)
+    def sample(self, row: int = -1) -> int:
+        """The next token after a row of logits, by default the newest."""
+        token: int = C.llama_sampler_sample(self._chain, self._context, row)
         return token
 
     def close(self) -> None:
@@ -475,5 +535,5 @@ def _sampler_parts(vocabulary: Vocabulary, sampling: Sampling, seed: int) -> lis
     ]
 
 
-def _status(status: int) -> Decoded:
+def status_of(status: int) -> Decoded:
     return Decoded(status) if status in (0, 1, 2) else Decoded.FAILED

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import psutil
 
@@ -23,7 +23,10 @@ from models.hardware import Threads, choose_threads, read_machine, usable_memory
 from models.parts import read_model
 from models.repacking import weights_are_copied
 from models.runtime import llama
+from models.runtime.adapters import Adapters, Stamp
 from models.runtime.diagnosis import chat_fault, load_fault
+from models.runtime.drafting import make_drafter
+from models.runtime.ends import end_tokens
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.formats import format_of
 from models.runtime.generation import Generator
@@ -40,9 +43,12 @@ from models.runtime.placement import (
 )
 from models.runtime.prompt import Guard, PromptBuilder
 from models.runtime.protocol import Load, Loaded, LoadProgress, Report, Stage, Trying
+from models.runtime.sight import Sight
+from models.runtime.sight_loading import projector_bytes, projector_key, sight_opener
+from models.runtime.speculation import ROWS, Drafter
 from models.runtime.states import KeptStates
 from models.runtime.template import ChatTemplate
-from models.runtime.values import LoadOptions, ModelCard, Placement, Turn
+from models.runtime.values import Effort, Known, LoadOptions, ModelCard, Placement, Speculation, Turn
 
 Send = Callable[[Report], None]
 
@@ -62,6 +68,17 @@ def inspect(path: str) -> ModelCard:
     return card(read_header(path), path)
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is decided before a load. `fitting`: layers that fit on GPUs; `choices`: numbers of layers to try."""
+
+    fit: Fit
+    threads: Threads
+    fitting: int
+    known: Known | None
+    choices: Sequence[int]
+
+
 class Loader:
     """Loads one model in this process."""
 
@@ -78,46 +95,78 @@ class Loader:
         self._send(Stage("header"))
         header = read_model(command.path)
         fault = chat_fault(header)
-        if fault is not None:
+        if fault is not None and not (command.template and fault.fault is Fault.NO_TEMPLATE):
             raise fault
-        machine = read_machine()
-        free = usable_memory(machine)
-        fit = choose_fit(header, command.options, free + memory_of_gpus(self._gpus), whole=command.may_ask)
-        threads = choose_threads(machine, command.options.threads)
+        plan = self._plan(command, header)
+        threads = plan.threads
+        model, context, on_gpu = self._place(
+            command.path, header, command.options, plan.fit, threads, plan.choices
+        )
+        drafter = make_drafter(model, context, command.options, on_gpu, threads, self._interrupt, self._send)
+        projector = command.options.projector
+        opener = sight_opener(projector, model, context, self._log, on_gpu > 0, threads.prompt)
+        sight = Sight(opener, lambda name: self._send(Stage(name)))
+        generator, efforts = self._generator(
+            model,
+            context,
+            lambda adapters: _states(command, adapters),
+            Adapters(model, context, header.architecture),
+            header,
+            command.template,
+            drafter,
+            sight,
+        )
+        placement = self._placement(command.options, header, plan, model, context, on_gpu)
+        milliseconds = (time.perf_counter() - started) * 1000
+        return generator, Loaded(card(header, command.path), placement, milliseconds, efforts)
+
+    def _plan(self, command: Load, header: Header) -> _Plan:
+        """What to try. Raises `RuntimeFault` NOT_ENOUGH_MEMORY."""
+        machine, options = read_machine(), command.options
+        free = usable_memory(machine) - projector_bytes(options.projector)
+        fit = choose_fit(header, options, free + memory_of_gpus(self._gpus), whole=command.may_ask)
         known = still_holds(command.known, self._devices)
         fitting = most_layers(fit.needs, self._gpus, free)
         if command.may_ask and known is None and could_fit_more(fit.needs, self._gpus, fitting, free):
             raise RuntimeFault(Fault.NOT_ENOUGH_MEMORY)
-        choices = layers_to_try(command.options.gpu_layers, len(fit.needs.layers), fitting, known)
-        model, context, on_gpu = self._place(command.path, header, command.options, fit, threads, choices)
-        generator = self._generator(model, context, _states(command))
+        choices = layers_to_try(options.gpu_layers, len(fit.needs.layers), fitting, known)
+        return _Plan(fit, choose_threads(machine, options.threads), fitting, known, choices)
+
+    def _placement(
+        self,
+        options: LoadOptions,
+        header: Header,
+        plan: _Plan,
+        model: llama.Model,
+        context: llama.Context,
+        on_gpu: int,
+    ) -> Placement:
+        gpu_support = llama.has_gpu_support()
         reason = reason_for(
-            command.options.gpu_layers,
+            options.gpu_layers,
             on_gpu,
             model.layers,
             self._gpus,
-            llama.has_gpu_support(),
-            fitting=fitting,
-            known=known,
+            gpu_support,
+            fitting=plan.fitting,
+            known=plan.known,
         )
-        placement = Placement(
+        return Placement(
             device=self._gpus[0].description if on_gpu else "CPU",
             on_gpu=on_gpu > 0,
             gpu_layers=on_gpu,
             layers=model.layers,
             reason=reason,
-            threads=threads.generation,
-            prompt_threads=threads.prompt,
+            threads=plan.threads.generation,
+            prompt_threads=plan.threads.prompt,
             context_tokens=context.tokens,
             devices=self._devices,
-            need_bytes=fit.need_bytes,
-            gpu_bytes=gpu_bytes(fit.needs, on_gpu) if on_gpu else 0,
+            need_bytes=plan.fit.need_bytes,
+            gpu_bytes=gpu_bytes(plan.fit.needs, on_gpu) if on_gpu else 0,
             batch_tokens=context.batch_tokens,
-            is_mapped=_is_mapped(header, command.options, on_gpu),
+            is_mapped=_is_mapped(header, options, on_gpu),
             gpu_failed=reason == GPU_FAILED,
         )
-        milliseconds = (time.perf_counter() - started) * 1000
-        return generator, Loaded(card(header, command.path), placement, milliseconds)
 
     def _place(
         self,
@@ -158,7 +207,12 @@ class Loader:
                 undo.callback(model.close)
                 self._send(Stage("context", fit.need_bytes / _BYTES_PER_SECOND + gpu_seconds))
                 context = model.new_context(
-                    fit.context_tokens, options, threads.generation, threads.prompt, self._interrupt
+                    fit.context_tokens,
+                    options,
+                    threads.generation,
+                    threads.prompt,
+                    self._interrupt,
+                    rows=1 if options.speculation is Speculation.OFF else ROWS,
                 )
                 undo.callback(context.close)
             except llama.LoadRefused:
@@ -194,14 +248,26 @@ class Loader:
             raise RuntimeFault(Fault.DAMAGED, "the model computes no numbers")
         context.clear()
 
-    def _generator(self, model: llama.Model, context: llama.Context, states: KeptStates) -> Generator:
+    def _generator(
+        self,
+        model: llama.Model,
+        context: llama.Context,
+        states: Callable[[Sequence[Stamp]], KeptStates],
+        adapters: Adapters,
+        header: Header,
+        replacement: str,
+        drafter: Drafter | None,
+        sight: Sight,
+    ) -> tuple[Generator, tuple[Effort, ...]]:
         vocabulary = model.vocabulary
         if not model.writes_one_token_after_another:
             raise RuntimeFault(Fault.NOT_A_CHAT_MODEL)
         self._send(Stage("template"))
         bos = vocabulary.bos if vocabulary.wants_bos and vocabulary.bos >= 0 else None
         template = ChatTemplate(
-            model.chat_template, vocabulary.text(vocabulary.bos), vocabulary.text(vocabulary.eos)
+            replacement or model.chat_template,
+            vocabulary.text(vocabulary.bos),
+            vocabulary.text(vocabulary.eos),
         )
         prompt, end = template.render([Turn("user", "Hello")]), template.after_answer()
         self._send(Stage("trial"))
@@ -210,9 +276,13 @@ class Loader:
         )  # what a damaged vocabulary does, it does now, not in the middle of a chat
         control, added = vocabulary.control_and_added()
         guard = Guard([*control, *(text for text in added if _is_a_marker(text, template.source))])
-        builder = PromptBuilder(template, vocabulary, guard, bos, lambda name: self._send(Stage(name)))
+        builder = PromptBuilder(template, vocabulary, guard, bos, lambda name: self._send(Stage(name)), sight)
         form = format_of(template.source, _stop_text(end.strip(), vocabulary))
-        return Generator(context, vocabulary, builder, form, self._interrupt, self._send, states)
+        form = replace(form, ends=end_tokens(form, end.strip(), template.source, vocabulary, header))
+        generator = Generator(
+            context, vocabulary, builder, form, self._interrupt, self._send, states, adapters, drafter
+        )
+        return generator, template.efforts
 
 
 def _is_mapped(header: Header, options: LoadOptions, on_gpu: int) -> bool:
@@ -221,11 +291,16 @@ def _is_mapped(header: Header, options: LoadOptions, on_gpu: int) -> bool:
     return options.map_file and (wholly_on_gpu or not weights_are_copied(header))
 
 
-def _states(command: Load) -> KeptStates:
-    """The kept states of exactly this file, cache and llama.cpp: anything else would be read as nonsense."""
+def _states(command: Load, adapters: Sequence[Stamp]) -> KeptStates:
+    """The kept states of exactly this file, template, cache, llama.cpp and adapters: others would be nonsense."""
     status = os.stat(command.path)
-    kind = (command.path, status.st_size, status.st_mtime_ns, command.options.cache_type, llama.version())
-    rope = command.options.rope_scaling, command.options.rope_base, command.options.rope_stretch
+    options = command.options
+    kind: tuple[object, ...] = (command.path, status.st_size, status.st_mtime_ns, options.cache_type)
+    kind = (*kind, llama.version(), *projector_key(options.projector))
+    if command.template:
+        kind = (*kind, hashlib.sha256(command.template.encode("utf-8", "surrogatepass")).hexdigest())
+    kind = (*kind, *adapters)
+    rope = options.rope_scaling, options.rope_base, options.rope_stretch
     text = repr(kind) if rope == (None, None, 1.0) else repr((kind, rope))
     key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return KeptStates(command.state_files, key, command.state_bytes)

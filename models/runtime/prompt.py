@@ -10,11 +10,13 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from models.runtime.formats import Format, with_tools
+from models.runtime.sight import Placed, Sight
 from models.runtime.template import ChatTemplate
-from models.runtime.values import Turn
+from models.runtime.values import Effort, Image, Tool, Turn
 
 # Unicode sets U+FDD0..U+FDEF aside for use inside a program; they are no characters and never part of a text.
 _FOREIGN = re.compile("[\ufdd0-\ufdef]")
@@ -37,9 +39,15 @@ class Prompt:
 
     text: str
     tokens: list[int]
+    images: tuple[Placed, ...] = ()
+
+    @property
+    def extra_cells(self) -> int:
+        """Cells of the KV cache that images take beyond their positions in `tokens`."""
+        return sum(image.rows.cells - image.rows.positions for image in self.images)
 
     def __len__(self) -> int:
-        return len(self.tokens)
+        return len(self.tokens) + self.extra_cells
 
 
 class Guard:
@@ -91,8 +99,10 @@ class PromptBuilder:
         guard: Guard,
         bos: int | None,
         enter_stage: Callable[[str], None],
+        sight: Sight | None = None,
     ) -> None:
-        """`bos`: the token every prompt of this model begins with, if any."""
+        """`bos`: the token every prompt of this model begins with, if any. Without `sight` the model can't see."""
+        self.sight = sight or Sight(None)
         self._template = template
         self._tokenizer = tokenizer
         self._guard = guard
@@ -103,19 +113,48 @@ class PromptBuilder:
         self._prefixed = _prefixes_space(tokenizer)
         self.count = functools.lru_cache(_COUNTED_TEXTS)(self._count)
 
-    def build(self, turns: Sequence[Turn]) -> Prompt:
+    @property
+    def efforts(self) -> tuple[Effort, ...]:
+        """How much thinking may be asked for, as far as the template knows the difference."""
+        return self._template.efforts
+
+    def format_for(self, form: Format, tools: Sequence[Tool]) -> Format:
+        """How an answer is read for which these tools are offered."""
+        return with_tools(form, self._template.source, tools, not self._template.tool_form.native)
+
+    def build(
+        self, turns: Sequence[Turn], tools: Sequence[Tool] = (), effort: Effort = Effort.AUTOMATIC
+    ) -> Prompt:
         """Render and tokenize. Raises `RuntimeFault` TEMPLATE_BROKEN."""
-        hidden = [Turn(turn.role, self._guard.hide(turn.text)) for turn in turns]
+        newest = max((place for place, turn in enumerate(turns) if turn.role == "user"), default=-1)
+        hidden = [self._hidden(turn, place == newest) for place, turn in enumerate(turns)]
         self._enter_stage("template")
-        text = self._template.render(hidden)
+        text = self._template.render(hidden, [self._hidden_tool(tool) for tool in tools], effort)
         self._enter_stage("prompt")
+        tokens = self._tokens(text)
+        return Prompt(text, tokens, self.sight.placed(text, tokens))
+
+    def _tokens(self, text: str) -> list[int]:
         for known in (*self.newest, *self._kept):
             if text.startswith(known.text):
-                return Prompt(text, known.tokens + self._tokenize(text[len(known.text) :], continues=True))
+                return known.tokens + self._tokenize(text[len(known.text) :], continues=True)
         tokens = self._tokenize(text, continues=False)
         if self._bos is not None and tokens[:1] != [self._bos]:
             tokens.insert(0, self._bos)
-        return Prompt(text, tokens)
+        return tokens
+
+    def _hidden(self, turn: Turn, newest: bool) -> Turn:
+        hide = self._guard.hide
+        hidden = replace(turn, text=self.sight.marks(turn, newest) + hide(turn.text), images=())
+        if not turn.calls:
+            return hidden
+        calls = [replace(call, name=hide(call.name), arguments=hide(call.arguments)) for call in turn.calls]
+        return replace(hidden, calls=tuple(calls), reasoning=hide(turn.reasoning))
+
+    def _hidden_tool(self, tool: Tool) -> Tool:
+        """What describes a tool comes from elsewhere, too."""
+        hide = self._guard.hide
+        return Tool(hide(tool.name), hide(tool.description), hide(tool.parameters))
 
     def remember(self, prompt: Prompt, answer: str | None, tokens: list[int]) -> None:
         """After an answer: `tokens` is what lies in the KV cache for the prompt and then `answer`.
@@ -138,6 +177,16 @@ class PromptBuilder:
         return len(self._tokenizer.tokenize(text, False))
 
     def _tokenize(self, text: str, continues: bool) -> list[int]:
+        tokens: list[int] = []
+        for piece in self.sight.split(text):
+            if isinstance(piece, Image):
+                tokens += self.sight.tokens(piece)
+            else:
+                tokens += self._tokenize_text(piece, continues)
+            continues = True
+        return tokens
+
+    def _tokenize_text(self, text: str, continues: bool) -> list[int]:
         tokens: list[int] = []
         for part, spelled in self._guard.split(text):
             if (

@@ -13,7 +13,19 @@ from models.codec import Codec, encode
 from models.codec import ProtocolError as ProtocolError
 from models.runtime.faults import Fault, StopReason
 from models.runtime.link import Record
-from models.runtime.values import Known, LoadOptions, ModelCard, Placement, Sampling, Turn
+from models.runtime.values import (
+    Adapter,
+    CalledTool,
+    Effort,
+    Gpu,
+    Known,
+    LoadOptions,
+    ModelCard,
+    Placement,
+    Sampling,
+    Tool,
+    Turn,
+)
 
 __all__ = ["ProtocolError", "decode_command", "decode_report", "encode"]
 
@@ -30,6 +42,20 @@ class Inspect:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadTemplate:
+    """Read the chat template of a model, or of a text file, without loading the model; try it out, too.
+
+    `path`: the model. `file`: a file with a template instead of the model's. `text`: a template instead of both.
+    Answer `TemplateText` or `Failed`: NO_TEMPLATE where the model has none, TEMPLATE_BROKEN for another one.
+    """
+
+    path: str
+    file: str = ""
+    text: str = ""
+    try_out: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """`state_files`: descriptors of files for what the model has read, which the parent opened for this process;
     `state_bytes`: what each may hold. `known`: what came of the last load like this one.
@@ -37,6 +63,7 @@ class Load:
 
     path: str
     options: LoadOptions
+    template: str = ""  # instead of the file's own
     state_files: tuple[int, ...] = ()
     state_bytes: int = 0
     known: Known | None = None
@@ -45,14 +72,25 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
+    """`grammar`: in GBNF, what the answer must keep to; "" for any answer. `adapters`: to answer with, in order."""
+
     turns: tuple[Turn, ...]
     sampling: Sampling
     max_tokens: int | None = None
+    grammar: str = ""
+    adapters: tuple[Adapter, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    effort: Effort = Effort.AUTOMATIC
 
 
 @dataclass(frozen=True, slots=True)
 class Park:
     """Keep what the model has read, as far as there are files for it, and answer `Parked`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookForGpus:
+    """Answer `Gpus`: those that are there now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +116,18 @@ class Inspected:
 
 
 @dataclass(frozen=True, slots=True)
+class Gpus:
+    found: tuple[Gpu, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """The worker enters a stage. Each has a deadline, which the parent keeps.
 
     Of a load, in this order: "header", "vocabulary", "weights", "context", "template", "trial". Of an answer:
-    "template", "prompt", "answer". `seconds` asks for a longer deadline where the worker knows that there is
-    much to do (a large vocabulary, a large cache); the parent grants it up to a limit of its own.
+    "template", "prompt", "image" (and "prompt" again), "answer". `seconds` asks for a longer deadline where the
+    worker knows that there is much to do (a large vocabulary, a large cache); the parent grants it up to a limit of
+    its own. An answer with other adapters than the one before begins with "adapter".
     """
 
     name: str
@@ -112,6 +156,22 @@ class Loaded:
     card: ModelCard
     placement: Placement
     milliseconds: float
+    efforts: tuple[Effort, ...] = ()  # what may be asked for besides AUTOMATIC
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateText:
+    """A template. `problem`: why it does not work, in the words of the template engine; "" when it does.
+
+    `own_sha256`: of the one in the model's file; "" for none.
+    """
+
+    text: str
+    sha256: str
+    own_sha256: str = ""
+    problem: str = ""
+    efforts: tuple[Effort, ...] = ()
+    takes_tools: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +192,18 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """The model asks for a tool. Nothing is done about it here."""
+
+    call: CalledTool
+
+
+@dataclass(frozen=True, slots=True)
 class Completed:
     """End of an answer. Times in milliseconds, counts in tokens.
 
     `omitted_turns`: the oldest turns left out because the conversation is longer than the context.
+    `guessed_tokens`: guessed ahead; `accepted_tokens`: those of them that became part of the answer.
     """
 
     reason: StopReason
@@ -147,6 +215,8 @@ class Completed:
     first_token_ms: float
     generate_ms: float
     omitted_turns: int = 0
+    guessed_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +231,19 @@ class Failed:
     facts: dict[str, int | str] = field(default_factory=dict)
 
 
-Command = Inspect | Load | Generate | Park | Cancel
+Command = Inspect | ReadTemplate | Load | Generate | Park | LookForGpus | Cancel
 Report = (
     Ready
     | Inspected
+    | TemplateText
+    | Gpus
     | Stage
     | Trying
     | LoadProgress
     | Loaded
     | PromptProgress
     | Piece
+    | Called
     | Completed
     | Parked
     | Failed

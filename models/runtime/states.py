@@ -162,7 +162,9 @@ def _read_slot(descriptor: int, key: str) -> _Slot:
         if hashlib.sha256(text).digest() != digest:
             return empty
         header = json.loads(text)
-        if header["key"] != key or os.fstat(descriptor).st_size != _START.size + length + header["bytes"]:
+        if header["key"] != key:  # of another file, or of this one with other adapters: as old as it says
+            return _Slot(descriptor, [], [], used=int(header["used"]))
+        if os.fstat(descriptor).st_size != _START.size + length + header["bytes"]:
             return empty
         known = [Prompt(str(text), [int(token) for token in tokens]) for text, tokens in header["known"]]
         tokens = [int(token) for token in header["tokens"]]

@@ -8,6 +8,7 @@ against.
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,19 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from models.runtime.faults import Fault, RuntimeFault
-from models.runtime.values import Turn
+from models.runtime.tool_messages import (
+    FORMS,
+    PLAIN,
+    PROBE_TEXTS,
+    PROBE_TOOL,
+    PROBE_TURNS,
+    ToolForm,
+    definitions,
+    in_plain_words,
+    message,
+    with_soft_switch,
+)
+from models.runtime.values import Effort, Tool, Turn
 
 if sys.platform == "linux":
     import resource
@@ -32,6 +45,7 @@ _MOST_MEMORY = 512 << 20  # bytes, for rendering once
 _DETAIL = 500
 
 _SYSTEM, _USER, _ANSWER = "Probe one.", "Probe two.", "Probe three."
+_EFFORTS = (Effort.OFF, Effort.ON), (Effort.LOW, Effort.MEDIUM, Effort.HIGH)
 
 
 class ChatTemplate:
@@ -52,9 +66,62 @@ class ChatTemplate:
             raise _broken(error) from error
         self._takes_system, self._takes_parts = self._try_out()
 
-    def render(self, turns: Sequence[Turn]) -> str:
+    def render(
+        self, turns: Sequence[Turn], tools: Sequence[Tool] = (), effort: Effort = Effort.AUTOMATIC
+    ) -> str:
         """The prompt of a conversation, up to where the answer begins. Raises `RuntimeFault` TEMPLATE_BROKEN."""
-        return self._render(turns, self._takes_system, self._takes_parts, prompt=True)
+        if effort in _EFFORTS[0] and self._soft_switch:
+            turns = with_soft_switch(turns, effort)
+        form = PLAIN
+        if tools or any(turn.calls or turn.role == "tool" for turn in turns):
+            form = self.tool_form
+            if not form.native:
+                turns, tools = in_plain_words(turns, tools), ()
+        return self._render(turns, self._takes_system, self._takes_parts, True, form, tools, effort)
+
+    @functools.cached_property
+    def tool_form(self) -> ToolForm:
+        """How it takes tools, found by trying. Raises nothing: a template that takes none has the form PLAIN."""
+        for form in FORMS:
+            try:
+                text = self._render(
+                    PROBE_TURNS, self._takes_system, self._takes_parts, True, form, (PROBE_TOOL,)
+                )
+                without = self._render(PROBE_TURNS[:1], self._takes_system, self._takes_parts, True)
+                told = self._render(
+                    PROBE_TURNS[:1], self._takes_system, self._takes_parts, True, form, (PROBE_TOOL,)
+                )
+            except RuntimeFault:
+                continue
+            shows_all = all(probe in text for probe in PROBE_TEXTS)
+            if shows_all and PROBE_TOOL.name in told and PROBE_TOOL.name not in without:
+                return form
+        return PLAIN
+
+    @functools.cached_property
+    def efforts(self) -> tuple[Effort, ...]:
+        """The efforts that make a difference to it, found by trying."""
+        if self._soft_switch:
+            return _EFFORTS[0]
+        return tuple(effort for group in _EFFORTS if self._differs(group[0], group[-1]) for effort in group)
+
+    @functools.cached_property
+    def _soft_switch(self) -> bool:
+        """Whether thinking is switched by a word in the system prompt, and by nothing else."""
+        return "/no_think" in self.source and not self._differs(*_EFFORTS[0])
+
+    def _differs(self, one: Effort, other: Effort) -> bool:
+        if not any(name in self.source for name in ("thinking", "reasoning_effort")):
+            return False
+        turns = [Turn("system", _SYSTEM), Turn("user", _USER)]
+        try:
+            texts = [
+                self._render(turns, self._takes_system, self._takes_parts, True, effort=effort)
+                for effort in (one, other)
+            ]
+        except RuntimeFault:
+            return False
+        return texts[0] != texts[1]
 
     def after_answer(self) -> str:
         """What the template writes after an answer: the end of its turn. "" where that cannot be seen."""
@@ -83,19 +150,33 @@ class ChatTemplate:
                 return takes_system, takes_parts
         raise fault
 
-    def _render(self, turns: Sequence[Turn], takes_system: bool, takes_parts: bool, prompt: bool) -> str:
+    def _render(
+        self,
+        turns: Sequence[Turn],
+        takes_system: bool,
+        takes_parts: bool,
+        prompt: bool,
+        form: ToolForm = PLAIN,
+        tools: Sequence[Tool] = (),
+        effort: Effort = Effort.AUTOMATIC,
+    ) -> str:
+        names: dict[str, str] = {}
+        thinking_key = "thinking" if "message.thinking" in self.source else "reasoning_content"
         messages = [
-            {
-                "role": turn.role,
-                "content": [{"type": "text", "text": turn.text}] if takes_parts else turn.text,
-            }
+            message(
+                turn,
+                [{"type": "text", "text": turn.text}] if takes_parts and turn.role != "tool" else turn.text,
+                form,
+                names,
+                thinking_key,
+            )
             for turn in regular(turns, takes_system)
         ]
         try:
             with _limited_memory():
                 return self._template.render(
-                    messages=messages, add_generation_prompt=prompt, enable_thinking=True,
-                    tools=None, documents=None, **self._special,
+                    messages=messages, add_generation_prompt=prompt, tools=definitions(tools), documents=None,
+                    **_thinking(effort), **self._special,
                 )  # fmt: skip
         except Exception as error:  # a stranger's program ran: any error is its own
             raise _broken(error) from error
@@ -109,9 +190,10 @@ def regular(turns: Sequence[Turn], takes_system: bool) -> list[Turn]:
     """
     merged: list[Turn] = []
     for turn in turns:
-        if turn.role == "assistant" and not turn.text:
+        if turn.role == "assistant" and not (turn.text or turn.calls):
             continue
-        if merged and merged[-1].role == turn.role:
+        alone = turn.role == "tool" or turn.calls or (merged and merged[-1].calls)
+        if merged and merged[-1].role == turn.role and not alone:
             merged[-1] = Turn(turn.role, f"{merged[-1].text}\n\n{turn.text}")
         else:
             merged.append(turn)
@@ -122,6 +204,15 @@ def regular(turns: Sequence[Turn], takes_system: bool) -> list[Turn]:
         else:
             merged.insert(0, Turn("user", system.text))
     return merged
+
+
+def _thinking(effort: Effort) -> dict[str, Any]:
+    """The variables by which templates let thinking be chosen: Qwen 3 and most others, DeepSeek V3.1, gpt-oss."""
+    if effort in _EFFORTS[0]:
+        return {"enable_thinking": effort is Effort.ON, "thinking": effort is Effort.ON}
+    if effort in _EFFORTS[1]:
+        return {"enable_thinking": True, "reasoning_effort": effort.value}
+    return {"enable_thinking": True}
 
 
 class _GenerationBlock(Extension):
@@ -146,7 +237,14 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 def _to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None, **options: Any) -> str:
     """Jinja's own filter escapes `<`, `>`, `&` and `'` for HTML, which would reach the model."""
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, **options)
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, **{"default": _listed, **options})
+
+
+def _listed(value: Any) -> list[Any]:
+    """What Jinja's `map` and `select` give, which templates write down as a list."""
+    if isinstance(value, Iterator):
+        return list(value)
+    raise TypeError(f"a {type(value).__name__} is no JSON")
 
 
 def _raise_exception(message: str) -> None:

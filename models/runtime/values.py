@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,13 +35,23 @@ class Sampling:
     seed: int | None = None
 
 
+class Speculation(StrEnum):
+    """How to guess ahead. The text is the same with and without."""
+
+    OFF = "off"
+    LOOKUP = "lookup"  # from the text so far
+    DRAFT = "draft"  # with a small model of the same vocabulary
+
+
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
     """None means automatic. `context_tokens` automatic: what the model was trained for, at most 8,192.
 
     `batch_tokens`: how many tokens of a prompt are evaluated at once. `map_file` False reads the weights into memory
-    of their own instead of mapping the file; `lock_memory` keeps the system from moving them out. `rope_scaling` and
-    `rope_base` None: as the file says; `rope_stretch`: how many times farther than in the training positions reach.
+    of their own instead of mapping the file; `lock_memory` keeps the system from moving them out. `draft`: the file
+    of the model that guesses, for Speculation.DRAFT. `projector`: the path of the file that lets the model see images
+    (mmproj), if it has one. `rope_scaling` and `rope_base` None: as the file says; `rope_stretch`: how many times
+    farther than in the training positions reach.
     """
 
     context_tokens: int | None = None
@@ -51,9 +62,62 @@ class LoadOptions:
     batch_tokens: int | None = None
     map_file: bool = True
     lock_memory: bool = False
+    speculation: Speculation = Speculation.OFF
+    draft: str = ""
+    projector: str | None = None
     rope_scaling: RopeScaling | None = None
     rope_base: int | None = None
     rope_stretch: float = 1.0
+
+
+class Effort(StrEnum):
+    """How much a model is asked to think before it answers. AUTOMATIC: as its template has it."""
+
+    AUTOMATIC = ""
+    OFF = "off"
+    ON = "on"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Something a model may ask for. `parameters`: a JSON schema of an object, as JSON text; "" for none."""
+
+    name: str
+    description: str = ""
+    parameters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CalledTool:
+    """A model's request for a tool. `arguments`: a JSON object as text. Both are untrusted: a model wrote them."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A graphics card that llama.cpp can compute on. Bytes; the name is the driver's."""
+
+    name: str
+    free_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that goes with a turn: a PNG or JPEG file, within the limits of `picture.size_of`."""
+
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, in hexadecimal."""
+        return hashlib.sha256(self.data).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +134,18 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of the conversation as the template sees it. `role`: system, user or assistant."""
+    """One message of the conversation as the template sees it. `role`: system, user, assistant or tool.
+
+    An assistant's turn may hold `calls`, and the `reasoning` that led to them: families differ in whether they want
+    to read that again. A tool's turn is the result of the call with the id `call_id`. `images` stand before the text.
+    """
 
     role: str
     text: str
+    images: tuple[Image, ...] = ()
+    calls: tuple[CalledTool, ...] = ()
+    call_id: str = ""
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +162,7 @@ class ModelCard:
     licence: str
     has_template: bool
     template_sha256: str
+    read_bytes: int = 0  # of weights, for each token; 0 when unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +183,27 @@ class Placement:
     batch_tokens: int = 0
     is_mapped: bool = True  # the weights are used as they lie in the file
     gpu_failed: bool = False  # its driver ended a worker, so no GPU was used
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter beside a model. `strength` 1 is what it was trained for, 0 nothing."""
+
+    path: str
+    strength: float = 1.0
+
+
+class ConstraintKind(StrEnum):
+    """What the text of a `Constraint` is."""
+
+    JSON = "json"  # any object or list; the text is empty
+    SCHEMA = "schema"  # a JSON schema
+    GRAMMAR = "grammar"  # GBNF, llama.cpp's notation
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """What an answer must keep to. A model's thinking before the answer is free."""
+
+    kind: ConstraintKind
+    text: str = ""

@@ -17,6 +17,7 @@ from models.runtime.protocol import (
     Completed,
     Failed,
     Generate,
+    Gpus,
     Inspected,
     Loaded,
     Park,
@@ -25,6 +26,7 @@ from models.runtime.protocol import (
     Ready,
     Report,
     Stage,
+    TemplateText,
     decode_report,
     encode,
 )
@@ -45,10 +47,12 @@ _LIMITS = {
     "weights": _Limit(60, Fault.LOAD_STALLED),
     "context": _Limit(4, Fault.DAMAGED),
     "template": _Limit(3, Fault.TEMPLATE_ENDLESS),
+    "adapter": _Limit(60, Fault.ADAPTER_DAMAGED),
     "trial": _Limit(4, Fault.DAMAGED),
     # A large model on a slow computer may take minutes for one batch of the prompt.
     "prompt": _Limit(1800, Fault.WORKER_STOPPED),
     "answer": _Limit(600, Fault.WORKER_STOPPED),
+    "image": _Limit(1800, Fault.WORKER_STOPPED),
 }
 _LONGEST = 180.0
 """What a worker may be granted when it asks for longer, in seconds."""
@@ -56,7 +60,7 @@ _LONGEST = 180.0
 _WATCH_SECONDS = 0.1
 _EXIT_SECONDS = 2.0
 
-_FINAL = (Inspected, Loaded, Completed, Parked, Failed)
+_FINAL = (Inspected, TemplateText, Gpus, Loaded, Completed, Parked, Failed)
 """Each command is answered by exactly one of these, as its last report."""
 
 
@@ -237,10 +241,14 @@ class WatchedWorker:
         facts: dict[str, int | str] = {"stage": self._stage}
         facts["signal" if name else "status"] = name or status
         words = self._child.last_words.strip()
+        if self._stage == "adapter" and (name in _CRASHES or _is_crash_on_windows(status)):
+            return RuntimeFault(Fault.ADAPTER_DAMAGED, words, facts)
         if self._opening and name == "SIGBUS":  # a page of the mapped file could not be read
             return RuntimeFault(Fault.FILE_UNREADABLE, words, facts)
         if self._opening and (name in _CRASHES or _is_crash_on_windows(status)):
             return RuntimeFault(Fault.DAMAGED, words, facts)
+        if self._stage == "image" and (name in _CRASHES or _is_crash_on_windows(status)):
+            return RuntimeFault(Fault.PROJECTOR_DAMAGED, words, facts)
         return RuntimeFault(Fault.WORKER_STOPPED, words, facts)
 
 

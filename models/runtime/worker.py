@@ -25,11 +25,14 @@ from models.runtime.protocol import (
     Command,
     Failed,
     Generate,
+    Gpus,
     Inspect,
     Inspected,
     Load,
+    LookForGpus,
     Park,
     Parked,
+    ReadTemplate,
     Ready,
     Report,
     Stage,
@@ -37,11 +40,13 @@ from models.runtime.protocol import (
     decode_command,
     encode,
 )
+from models.runtime.template_reading import read_template
+from models.runtime.values import Gpu
 
 _DETAIL = 2_000
 _DRIVER_SECONDS = 60.0
 """What drivers may take to say which devices there are."""
-_Work = Inspect | Load | Generate | Park
+_Work = Inspect | ReadTemplate | Load | Generate | Park | LookForGpus
 
 
 def main(channel: ChildSide, lock_summary: str, locked: bool) -> NoReturn:
@@ -106,6 +111,8 @@ class _Worker:
         match command:
             case Inspect(path):
                 self.send(Inspected(inspect(path)))
+            case ReadTemplate():
+                self.send(read_template(command, self.send))
             case Load():
                 if self._generator is not None:
                     raise RuntimeFault(Fault.GENERATION_FAILED, "this worker holds a model already")
@@ -116,6 +123,11 @@ class _Worker:
                 if self._generator is None:
                     raise RuntimeFault(Fault.GENERATION_FAILED, "no model is loaded")
                 self.send(self._generator.answer(command))
+            case LookForGpus():
+                self.send(Stage("start"))  # a driver may need a while to wake
+                self._log = self._log or llama.start()
+                found = (device for device in llama.devices() if device.is_gpu)
+                self.send(Gpus(tuple(Gpu(gpu.description, gpu.free_bytes, gpu.total_bytes) for gpu in found)))
             case Park():
                 if self._generator is not None:
                     self._generator.park()

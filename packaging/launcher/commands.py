@@ -89,7 +89,13 @@ def _test(environment: Environment, arguments: Sequence[str]) -> int:
     _ensure(environment, tests=True)
     os.chdir(environment.root)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    return _become(environment, ["-X", "utf8", "-m", "pytest", *arguments])
+    return _become(environment, ["-X", "utf8", "-m", "pytest", *(arguments or _all_tests())])
+
+
+def _all_tests() -> list[str]:
+    """All of them, in as many processes as there are cores up to four; a file stays with one process."""
+    processes = min(4, os.cpu_count() or 1)
+    return ["-n", str(processes), "--dist", "loadfile"] if processes > 1 else []
 
 
 def _check(environment: Environment, arguments: Sequence[str]) -> int:

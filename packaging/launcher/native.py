@@ -54,13 +54,16 @@ def choose(*, gpu: str, nvcc: str, cpu_only: bool, system: str = sys.platform) -
 def config_settings(backend: Backend, include: Path, gpu: str) -> dict[str, str]:
     """All settings of the build, by their names in scikit-build-core. `include`: see `without_common`."""
     made_for = [machine.built_for()] + ([machine.digest(gpu)] if backend.name == "cuda" else [])
-    return {f"cmake.define.{name}": value for name, value in backend.settings.items()} | {
-        # The binding's image reader: nothing here shows a model pictures, so a fifth of the compiling is not needed.
-        "cmake.define.LLAVA_BUILD": "OFF",
-        "cmake.define.CMAKE_PROJECT_llama.cpp_INCLUDE": include.as_posix(),
-        # CMake ignores this one; it makes the key of the cached wheel name the machine that it was compiled for.
-        "cmake.define.ALCOVE_BUILT_FOR": "-".join(made_for),
-    }
+    return (
+        {f"cmake.define.{name}": value for name, value in backend.settings.items()}
+        | {
+            "cmake.define.LLAVA_BUILD": "ON",  # mtmd: models that see images
+            "cmake.define.MTMD_VIDEO": "OFF",  # it would start another program, ffmpeg, for what it can't read itself
+            "cmake.define.CMAKE_PROJECT_llama.cpp_INCLUDE": include.as_posix(),
+            # CMake ignores this one; it makes the key of the cached wheel name the machine that it was compiled for.
+            "cmake.define.ALCOVE_BUILT_FOR": "-".join(made_for),
+        }
+    )
 
 
 def recorded_settings(file: Path) -> dict[str, str]:

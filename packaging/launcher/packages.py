@@ -70,6 +70,8 @@ TEST_PROGRAMS = {
     "Xvfb": Package("xvfb", "xorg-x11-server-Xvfb", "xorg-server-xvfb", "xorg-x11-server-Xvfb"),
     "xdotool": _same("xdotool"),
     "strace": _same("strace"),
+    "dbus-daemon": Package("dbus", "dbus-daemon", "dbus", "dbus-1"),
+    "gnome-keyring-daemon": _same("gnome-keyring"),
     "import": Package("imagemagick", "ImageMagick", "imagemagick", "ImageMagick"),
 }
 TEST_FONTS = {

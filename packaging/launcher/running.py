@@ -79,6 +79,7 @@ def _started(
     directory: str | os.PathLike[str] | None,
     keep_open: int | None,
 ) -> Iterator[subprocess.Popen[str]]:
+    held = _HeldSignals()
     try:
         process = subprocess.Popen(
             command,
@@ -94,12 +95,37 @@ def _started(
             pass_fds=[keep_open] if keep_open is not None and sys.platform != "win32" else [],
         )
     except OSError as error:
+        held.let_go()
         raise Stop(f"{command[0]} could not be started: {error.strerror or error}.") from error
     try:
+        held.let_go()
         yield process
     finally:
         if process.poll() is None:
             _end(process)
+
+
+class _HeldSignals:
+    """Ctrl-C and its like wait while a program is being started: before its process is known, nobody could end it."""
+
+    def __init__(self) -> None:
+        self._came: list[int] = []
+        numbers = [signal.SIGINT, signal.SIGTERM] + ([] if sys.platform == "win32" else [signal.SIGHUP])
+        self._before = {number: signal.getsignal(number) for number in numbers}
+        for number, before in self._before.items():
+            if callable(before):  # what is ignored stays so, in the program too
+                signal.signal(number, self._hold)
+
+    def _hold(self, number: int, frame: types.FrameType | None) -> None:
+        self._came.append(number)
+
+    def let_go(self) -> None:
+        """From now on they act; what came meanwhile acts first."""
+        for number, before in self._before.items():
+            if callable(before):
+                signal.signal(number, before)
+        if self._came:
+            signal.raise_signal(self._came[0])
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -20,7 +20,19 @@ from providers.gate.faults import GateError
 from providers.gate.fetch import fetch
 from providers.gate.gate import Gate
 from providers.gate.hub_errands import HubErrands
-from providers.gate.hub_messages import HubLook, HubPull, HubSearch
+from providers.gate.hub_messages import (
+    HubFit,
+    HubLook,
+    HubPull,
+    HubSearch,
+    QueueAdd,
+    QueueCancel,
+    QueueMove,
+    QueuePause,
+    QueueResume,
+    QueueWatch,
+)
+from providers.gate.key_messages import KeyDrop, KeyHold, KeyTest
 from providers.gate.ledger import Ledger
 from providers.gate.protocol import (
     Cancel,
@@ -50,10 +62,25 @@ Its end is announced for it. A library that brings its own requests runs inside 
 """
 
 
-def handlers(setting: Setting, client: GatedClient) -> dict[type, Handler]:
+def handlers(hub: HubErrands) -> dict[type, Handler]:
     """Each kind of request and what does it. Another kind is one entry here and one in `protocol.REQUESTS`."""
-    hub = HubErrands(setting, client)
-    return {Fetch: fetch, HubSearch: hub.search, HubLook: hub.look, HubPull: hub.pull}
+    todo: dict[type, Handler] = {
+        Fetch: fetch,
+        HubSearch: hub.search,
+        HubLook: hub.look,
+        HubPull: hub.pull,
+        HubFit: hub.fit,
+        QueueWatch: hub.watch,
+        QueueAdd: hub.add,
+        QueuePause: hub.pause,
+        QueueResume: hub.resume,
+        QueueCancel: hub.cancel,
+        QueueMove: hub.move,
+        KeyHold: hub.keys.hold,
+        KeyDrop: hub.keys.drop,
+        KeyTest: hub.keys.test,
+    }
+    return {kind: hub.keys.explained(handler) for kind, handler in todo.items()}
 
 
 def main(channel: ChildSide, setting: Setting, lock_summary: str, locked: bool) -> NoReturn:
@@ -70,7 +97,8 @@ class _Broker:
         self.position = gate.setting.position
         self._client: GatedClient = make_client(gate, Ledger(Path(setting.home) / "ledger" / "ledger.jsonl"))
         self._http = GatedHttp(self._client)
-        self._handlers = handlers(gate.setting, self._client)
+        self._hub = HubErrands(gate.setting, self._client)
+        self._handlers = handlers(self._hub)
         self._errands: dict[int, Errand] = {}
         self._threads: dict[int, threading.Thread] = {}
         self._lock = threading.Lock()
@@ -129,6 +157,7 @@ class _Broker:
             errands, threads = list(self._errands.values()), list(self._threads.values())
         for errand in errands:
             errand.give_up()
+        self._hub.end()
         for thread in threads:
             thread.join(_LAST_ROWS / max(1, len(threads)))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,10 +21,13 @@ from models.download_values import (
 from models.download_values import Event as DownloadEvent
 from models.http import HttpFault, HttpProblem, Refused, Response
 from models.hub_faults import HubFault, HubKind
+from models.runtime.faults import RuntimeFault
 from providers.gate.errand import current_errand
 from providers.gate.faults import GateError
+from providers.gate.hub_headers import HeaderShelf
 from providers.gate.hub_messages import (
     HubEvent,
+    HubFit,
     HubFound,
     HubLook,
     HubModelPage,
@@ -36,7 +37,16 @@ from providers.gate.hub_messages import (
     Pulled,
     PulledFile,
     PullProgress,
+    QueueAdd,
+    QueueAdded,
+    QueueCancel,
+    QueueMove,
+    QueuePause,
+    QueueResume,
+    QueueWatch,
 )
+from providers.gate.hub_queue import HubQueue
+from providers.gate.key_errands import KeyErrands
 from providers.gate.protocol import GateFault
 from providers.gate.rules import Setting
 from providers.gate.transport import GatedClient, GatedHttp
@@ -59,50 +69,98 @@ class HubErrands:
     """What a broker does with its hub. Each method runs in a thread of its own and may be given up."""
 
     def __init__(self, setting: Setting, client: GatedClient) -> None:
+        self.keys = KeyErrands(setting)
         self._endpoint = setting.mirror.url.rstrip("/") or hub.PUBLIC_HUB
         self._home = Path(setting.home)
         self._http = _HopByHop(GatedHttp(client, follow_redirects=False))
+        self._queue = HubQueue(self._http, self._home, self.token_for)
+        self._headers = HeaderShelf(self._http)
         hub.use_client(lambda: client)
+
+    def token_for(self, endpoint: str) -> str | None:
+        """The person's token for a hub, asked for before each request that may need one; None for none.
+
+        The one place where tokens come in: for searching, pages, headers and downloads.
+        """
+        return self.keys.token_for(endpoint)
+
+    def end(self) -> None:
+        """For the end of the process: the queue stops where it is."""
+        self._queue.end()
+
+    # ---- looking
 
     def search(self, asked: HubSearch, _: GatedHttp, send: Send) -> None:
         with _refusals(send):
-            send(HubFound(hub.search(self._endpoint, asked.query)))
+            send(HubFound(hub.search(self._endpoint, asked.query, self.token_for(self._endpoint))))
 
     def look(self, asked: HubLook, _: GatedHttp, send: Send) -> None:
         with _refusals(send):
-            page = hub.page(self._endpoint, asked.repo)
-            send(HubModelPage(page, hub.files(self._endpoint, asked.repo, page.sha)))
+            token = self.token_for(self._endpoint)
+            page = hub.page(self._endpoint, asked.repo, token=token)
+            send(HubModelPage(page, hub.files(self._endpoint, asked.repo, page.sha, token)))
+
+    def fit(self, asked: HubFit, _: GatedHttp, send: Send) -> None:
+        with _refusals(send):
+            send(self._headers.fit(asked, self._endpoint, self.token_for(self._endpoint)))
+
+    # ---- the queue
+
+    def watch(self, asked: QueueWatch, _: GatedHttp, send: Send) -> None:
+        with _refusals(send):
+            self._queue.watch(send)
+
+    def add(self, asked: QueueAdd, _: GatedHttp, send: Send) -> None:
+        with _refusals(send):
+            wanted = self._wanted(asked.repo, asked.revision, asked.paths)
+            send(QueueAdded(self._queue.add(wanted, asked.replace)))
+
+    def pause(self, asked: QueuePause, _: GatedHttp, send: Send) -> None:
+        with _refusals(send):
+            self._queue.pause(asked.download)
+
+    def resume(self, asked: QueueResume, _: GatedHttp, send: Send) -> None:
+        with _refusals(send):
+            self._queue.resume(asked.download)
+
+    def cancel(self, asked: QueueCancel, _: GatedHttp, send: Send) -> None:
+        with _refusals(send):
+            self._queue.cancel(asked.download)
+
+    def move(self, asked: QueueMove, _: GatedHttp, send: Send) -> None:
+        with _refusals(send):
+            self._queue.move(asked.download, asked.place)
+
+    # ---- one download for a command that waits for it
 
     def pull(self, asked: HubPull, _: GatedHttp, send: Send) -> None:
-        with _refusals(send), _alone(self._home / "downloads"):
-            self._pull(self._wanted(asked), send)
+        with _refusals(send), self._queue.alone():
+            wanted = self._wanted(asked.repo, asked.revision, asked.paths)
+            self._pull(self._queue.missing_of(wanted), send)
 
-    def _wanted(self, asked: HubPull) -> Wanted:
+    def _wanted(self, repo: str, revision: str, paths: tuple[str, ...]) -> Wanted:
         """The files with the sizes and hashes that the hub gives for them, not that somebody else says."""
-        listing = hub.files(self._endpoint, asked.repo, asked.revision)
+        listing = hub.files(self._endpoint, repo, revision, self.token_for(self._endpoint))
         known = {file.path: file for model in listing.models for file in model.files}
-        missing = [path for path in asked.paths if path not in known]
+        missing = [path for path in paths if path not in known]
         if missing:
             raise HubFault(HubKind.NOT_FOUND, missing[0])
-        files = tuple(WantedFile(path, known[path].size, known[path].sha256) for path in asked.paths)
-        return Wanted(self._endpoint, asked.repo, asked.revision, files)
+        files = tuple(WantedFile(path, known[path].size, known[path].sha256) for path in paths)
+        return Wanted(self._endpoint, repo, revision, files)
 
     def _pull(self, wanted: Wanted, send: Send) -> None:
         """This download alone; others that wait in the folder stay as they are."""
         watcher = _Watcher(wanted, send)
         downloads = Downloads(
-            self._http, self._home / "downloads", self._home / "models", lambda _: None, watcher.take
+            self._http, self._home / "downloads", self._home / "models", self.token_for, watcher.take
         )
         watcher.id = downloads.add(wanted)
-        for other in downloads.standing():
-            if other.id != watcher.id and other.state is State.QUEUED:
-                downloads.pause(other.id)
         downloads.resume(watcher.id)
         errand = current_errand()
         if errand is not None:
             errand.in_use(downloads.end)
         try:
-            downloads.run(until_idle=True)
+            downloads.run(until_idle=True, only=watcher.id)
         finally:
             if errand is not None:
                 errand.not_in_use(downloads.end)
@@ -136,8 +194,7 @@ class _Watcher:
                         event.seconds_left,
                     )
                 )
-            case Finished(files=files):
-                hashes = (file.sha256 for file in self._wanted.files)
+            case Finished(files=files, sha256=hashes):
                 self._send(Pulled(tuple(map(PulledFile, files, hashes))))
             case Failed():
                 self._send(HubRefused(event.code, event.detail, event.facts))
@@ -188,22 +245,5 @@ def _refusals(send: Send) -> Iterator[None]:
         send(HubRefused(fault.kind.value, fault.detail, fault.facts))
     except DownloadFault as fault:
         send(HubRefused(fault.problem.value, fault.detail, fault.facts))
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One process at a time works on a queue. Raises `GateError` BUSY."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise GateError(GateFault.BUSY) from None
-        yield
-    finally:
-        os.close(descriptor)
+    except RuntimeFault as fault:
+        send(HubRefused(fault.fault.value, fault.detail, fault.facts))

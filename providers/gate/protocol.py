@@ -14,6 +14,7 @@ from typing import cast
 
 from models.codec import Codec, ProtocolError, Record, encode
 from providers.gate.hub_messages import HUB_EVENTS, HUB_REQUESTS, HubEvent
+from providers.gate.key_messages import KEY_EVENTS, KEY_REQUESTS, KeyEvent
 from providers.gate.rules import Position, Purpose
 
 
@@ -114,11 +115,11 @@ class Failed:
     detail: str = ""
 
 
-Event = Ready | Began | Chunk | Progress | HubEvent | Ended | Failed
+Event = Ready | Began | Chunk | Progress | HubEvent | KeyEvent | Ended | Failed
 
-REQUESTS: tuple[type, ...] = (Fetch, *HUB_REQUESTS)
+REQUESTS: tuple[type, ...] = (Fetch, *HUB_REQUESTS, *KEY_REQUESTS)
 """What can be asked for. Each has a handler in the broker."""
-EVENTS: tuple[type, ...] = (Ready, Began, Chunk, Progress, *HUB_EVENTS, Ended, Failed)
+EVENTS: tuple[type, ...] = (Ready, Began, Chunk, Progress, *HUB_EVENTS, *KEY_EVENTS, Ended, Failed)
 
 _REQUEST_CODEC = Codec((*REQUESTS, Cancel))
 _EVENT_CODEC = Codec(EVENTS)

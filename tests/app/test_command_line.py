@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.gguf_files import write_adapter, write_model
+from support.vision_files import IMAGE_TOKENS, png, write_projector
 
 
 def alcove(home: Path, *arguments: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
@@ -45,12 +47,69 @@ def test_json_tells_the_answer_the_model_and_what_it_took(tmp_path: Path) -> Non
     assert 0 < told["usage"]["generated_tokens"] <= 5
 
 
+def test_an_answer_can_be_asked_for_as_json_of_a_shape(tmp_path: Path) -> None:
+    schema = tmp_path / "shape.json"
+    schema.write_text(
+        '{"type": "object", "properties": {"city": {"enum": ["Paris", "Rome"]}}, "required": ["city"]}'
+    )
+    done = alcove(tmp_path, "ask", "Where is the Louvre?", "--json-schema", str(schema))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["city"] in ("Paris", "Rome")
+
+
+def test_a_grammar_that_does_not_work_is_a_sentence(tmp_path: Path) -> None:
+    grammar = tmp_path / "wrong.gbnf"
+    grammar.write_text('root ::= "a"\nother ::= "b\n')
+    done = alcove(tmp_path, "ask", "Hi", "--grammar", str(grammar))
+    assert done.returncode == 1 and "line 2" in done.stderr and done.stdout == ""
+
+
+def test_adapters_and_their_strength_are_taken_and_a_wrong_one_is_a_sentence(tmp_path: Path) -> None:
+    model, adapter = write_model(tmp_path / "tiny.gguf"), write_adapter(tmp_path / "style=1.gguf")
+    ask = ("ask", "Hi", "--model", str(model), "--max-tokens", "3", "--grammar", str(tmp_path / "letters"))
+    (tmp_path / "letters").write_text("root ::= [a-z]{9}")
+    for given in (f"{adapter}=0.5", str(adapter)):
+        done = alcove(tmp_path, *ask, "--adapter", given)
+        assert (done.returncode, len(done.stdout.strip())) == (0, 3), done.stderr
+    other = write_adapter(tmp_path / "other.gguf", architecture="qwen2")
+    done = alcove(tmp_path, *ask, "--adapter", str(adapter), "--adapter", str(other))
+    assert done.returncode == 1 and "other.gguf was made for another model" in done.stderr
+
+
 def test_a_saved_question_is_listed_among_the_conversations(tmp_path: Path) -> None:
     done = alcove(tmp_path, "ask", "Remember the milk", "--save", "--max-tokens", "5")
     assert done.returncode == 0, done.stderr
     listed = json.loads(alcove(tmp_path, "conversations", "--json").stdout)
     assert [conversation["title"] for conversation in listed] == ["Remember the milk"]
     assert "Remember the milk" in alcove(tmp_path, "conversations").stdout
+
+
+def test_an_image_is_shown_to_a_model_that_sees_and_refused_by_one_that_does_not(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    model = write_model(folder / "tiny.gguf")
+    image = tmp_path / "square.png"
+    image.write_bytes(png())
+    ask = (
+        "ask",
+        "What is this?",
+        "--model",
+        str(model),
+        "--image",
+        str(image),
+        "--max-tokens",
+        "3",
+        "--json",
+    )
+    refused = alcove(tmp_path, *ask)
+    assert refused.returncode == 1
+    assert "tiny.gguf can't see images." in refused.stderr
+    write_projector(folder / "mmproj-tiny.gguf", width=64)
+    seen = alcove(tmp_path, *ask, "--save")
+    assert seen.returncode == 0, seen.stderr
+    assert json.loads(seen.stdout)["usage"]["prompt_tokens"] > IMAGE_TOKENS
+    gone = alcove(tmp_path, "ask", "What is this?", "--image", str(tmp_path / "gone.png"))
+    assert gone.returncode == 1 and "gone.png can't be read" in gone.stderr
 
 
 def test_no_conversations_is_not_a_failure_and_makes_no_file(tmp_path: Path) -> None:
@@ -127,3 +186,11 @@ def test_bench_tells_how_fast_a_model_is_and_what_it_takes(tmp_path: Path) -> No
     assert speed["prompt_rate"] > speed["generation_rate"] > 0
     assert speed["memory_bytes"] > 100_000_000  # at least its weights
     assert speed["prompt_tokens"] > 256
+
+
+def test_models_are_recommended_for_a_purpose_with_licence_and_where_to_get_them(tmp_path: Path) -> None:
+    listed = json.loads(alcove(tmp_path, "models", "recommend", "--purpose", "embeddings", "--json").stdout)
+    assert all("embeddings" in row["purposes"] and row["licence_words"] and row["source"] for row in listed)
+    told = alcove(tmp_path, "models", "recommend", "--purpose", "embeddings")
+    assert told.returncode == 0 and f"alcove models pull {listed[0]['repo']}" in told.stdout
+    assert alcove(tmp_path, "models", "recommend", "--purpose", "poetry").returncode == 2

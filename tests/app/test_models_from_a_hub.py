@@ -13,7 +13,7 @@ import pytest
 from support.gguf_files import write_model
 from support.hub_server import HubServer, Misbehaviour
 
-from desktop.processes.switch import Position, Switch, write_switch
+from desktop.processes.switch import Position, Switch, read_switch, write_switch
 
 pytestmark = pytest.mark.timeout(300)
 REPOSITORY = "somebody/Tiny-GGUF"
@@ -120,3 +120,49 @@ def test_a_storage_on_another_host_than_the_mirror_is_refused_and_recorded(tmp_p
         assert hub.requests(server="store") == []
     rows = json.loads(alcove(tmp_path, "ledger", "list", "--json").stdout)
     assert any(row["verdict"] == "refused" for row in rows)
+
+
+def test_what_runs_best_here_is_told_and_fetched_with_what_it_sees_with(tmp_path: Path) -> None:
+    data = model_bytes(tmp_path)
+    names = ("see-Q4_K_M.gguf", "see-Q8_0.gguf", "see-F16.gguf", "mmproj-Q8_0.gguf", "mmproj-F16.gguf")
+    with HubServer(redirect=False) as hub:
+        files = {name: data + bytes(number) for number, name in enumerate(names)}
+        hub.add("ann/See-GGUF", files, licence="mit", downloads=5)
+        hub.add("bob/See-GGUF", {"see-Q4_0.gguf": data}, gated="auto")
+        named = alcove(tmp_path, "network", "downloads", "--hub", hub.url)
+        assert named.returncode == 0 and hub.url in named.stdout
+        arguments = ("--licence", "apache-2.0", "--author", "bob", "--sort", "likes")
+        assert "bob/See-GGUF" in alcove(tmp_path, "models", "search", *arguments).stdout
+        told = json.loads(
+            alcove(tmp_path, "models", "info", "ann/See-GGUF", "--json", "--context", "256").stdout
+        )
+        assert (told["licence"], told["gate"], told["speeds_from"]["memory"]) == ("mit", "open", "copied")
+        assert [model["quantization"] for model in told["models"]] == ["Q4_K_M", "Q8_0", "F16"]
+        assert [model["recommended"] for model in told["models"]] == [False, True, False]
+        assert all(model["fit"]["verdict"] == "cpu" for model in told["models"])
+        assert all(model["fit"]["context_tokens"] == 256 for model in told["models"])
+        pulled = alcove(tmp_path, "models", "pull", "ann/See-GGUF")
+        assert "Q8_0" in pulled.stderr
+        assert [Path(path).name for path in pulled.stdout.split()[1::2]] == [
+            "see-Q8_0.gguf",
+            "mmproj-F16.gguf",
+        ]
+        refused = alcove(tmp_path, "models", "pull", "bob/See-GGUF")
+        assert refused.returncode == 1
+    waiting = json.loads(alcove(tmp_path, "models", "downloads", "--json").stdout)
+    assert [(one["repo"], one["state"], bool(one["problem"])) for one in waiting] == [
+        ("bob/See-GGUF", "failed", True)
+    ]
+
+
+def test_an_organisations_hub_stays_named_while_offline_and_is_encrypted_unless_it_is_here(
+    tmp_path: Path,
+) -> None:
+    assert alcove(tmp_path, "network", "downloads", "--hub", "https://hub.example/models/").returncode == 0
+    assert alcove(tmp_path, "network", "offline").returncode == 0
+    assert alcove(tmp_path, "network", "downloads").returncode == 0
+    for wrong in ("http://hub.example", "ftp://hub.example", "https://me:key@hub.example", "hub"):
+        assert alcove(tmp_path, "network", "--hub", wrong).returncode == 1
+    assert read_switch(str(tmp_path / "alcove")).mirror == "https://hub.example/models"
+    assert alcove(tmp_path, "network", "--hub", "public").returncode == 0
+    assert read_switch(str(tmp_path / "alcove")) == Switch(Position.DOWNLOADS)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.records import message
 
 from desktop.chat.context import turns_for
-from models.runtime.values import Turn
+from models.runtime.values import Image, Turn
 
 MESSAGES = st.lists(
     st.builds(
@@ -33,6 +33,21 @@ def test_an_answer_that_never_began_is_left_out_and_the_questions_become_one() -
         message(role="user", text="Two"),
     ]
     assert turns_for(asked, "") == (Turn("user", "One\n\nTwo"),)
+
+
+def test_images_go_with_their_questions_and_what_is_left_out_is_a_word() -> None:
+    red, blue = Image(b"red"), Image(b"blue")
+    asked = [
+        message(role="user", text="One", attachments=(1, 2)),
+        message(role="user", text="", attachments=(3,)),
+        message(role="assistant", text="Two squares."),
+        message(role="user", text="And this?", attachments=(4,)),
+    ]
+    assert turns_for(asked, "", {1: red, 2: blue, 3: red}) == (
+        Turn("user", "One\n\n", (red, blue, red)),
+        Turn("assistant", "Two squares."),
+        Turn("user", "[image]\nAnd this?"),
+    )
 
 
 @given(MESSAGES)

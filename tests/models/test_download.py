@@ -41,7 +41,9 @@ __all__ = ["bench"]
 def test_a_download_ends_as_a_file_with_the_hubs_hash_and_a_note_of_where_it_is_from(bench: Bench) -> None:
     name = bench.fetch()
     assert bench.place().read_bytes() == DATA
-    assert bench.told(Finished) == [Finished(name, (str(bench.place()),))]
+    assert bench.told(Finished) == [
+        Finished(name, REPO, (str(bench.place()),), (hashlib.sha256(DATA).hexdigest(),))
+    ]
     origin = origin_of(bench.place())
     assert origin is not None and origin.sha256 == hashlib.sha256(DATA).hexdigest() and origin.repo == REPO
     assert list(bench.folder.iterdir()) == []

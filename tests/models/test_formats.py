@@ -57,8 +57,10 @@ def test_thinking_at_the_start_is_reasoning_and_nothing_else_is(
 
 def test_reasoning_that_the_template_opened_needs_no_first_marker() -> None:
     opened = format_of("{{ '<think>' }}").splitter("<|assistant|>\n<think>\n")
+    assert isinstance(opened, ThinkingSplitter)
     assert split(opened, list("\nHm.</think>\nFour.")) == [("Hm.", True), ("Four.", False)]
     closed = format_of("{{ '<think>' }}").splitter("<|assistant|>\n<think>\n\n</think>\n\n")
+    assert isinstance(closed, ThinkingSplitter)
     assert split(closed, list("Four.")) == [("Four.", False)]
 
 

@@ -16,6 +16,7 @@ from support.workers import starter
 
 from models.ggml_types import BLOCKS
 from models.gguf import Skipped, card, layer_tensors, read_header
+from models.gguf_texts import SeenLists
 from models.runtime.faults import Fault, RuntimeFault
 
 
@@ -139,6 +140,21 @@ def test_damaged_headers_are_read_or_refused_but_never_crash(tiny: Path, tmp_pat
         except RuntimeFault as fault:
             outcomes.add(fault.fault.value)
     assert {"damaged", "truncated", "not_gguf"} <= outcomes | {"not_gguf"}
+
+
+def told(path: Path, seen: SeenLists | None) -> object:
+    try:
+        return repr(read_header(str(path), seen))
+    except RuntimeFault as fault:
+        return fault.fault, fault.detail, fault.facts
+
+
+def test_what_was_read_before_changes_nothing_in_what_the_next_file_says(tiny: Path, tmp_path: Path) -> None:
+    seen = SeenLists()
+    told(tiny, seen)
+    assert len(seen.tensors) == len(read_header(str(tiny)).tensors)
+    for damaged in damaged_files(tmp_path, tiny, count=120, seed=12):
+        assert told(damaged.path, seen) == told(damaged.path, None), damaged.what
 
 
 @given(st.binary(max_size=400))

@@ -16,11 +16,13 @@ from models.runtime.protocol import (
     Completed,
     Failed,
     Generate,
+    Gpus,
     Inspect,
     Inspected,
     Load,
     Loaded,
     LoadProgress,
+    LookForGpus,
     Piece,
     PromptProgress,
     ProtocolError,
@@ -31,7 +33,7 @@ from models.runtime.protocol import (
     decode_report,
     encode,
 )
-from models.runtime.values import LoadOptions, ModelCard, Placement, Sampling, Turn
+from models.runtime.values import Gpu, LoadOptions, ModelCard, Placement, Sampling, Turn
 
 CARD = ModelCard("/m.gguf", "M", "llama", "1B", "Q4_1", 8192, 10**9, "mit", True, "0" * 64)
 PLACE = Placement("CPU", False, 0, 30, "No supported GPU was found.", 1, 2, 8192)
@@ -40,11 +42,13 @@ COMMANDS: list[Command] = [
     Load("/m.gguf", LoadOptions(threads=2)),
     Generate((Turn("user", "ü\ud800\u2028"),), Sampling(seed=3), None),
     Generate((), Sampling(), 5),
+    LookForGpus(),
     Cancel(),
 ]
 REPORTS: list[Report] = [
     Ready("0.5", "locked", True),
     Inspected(CARD),
+    Gpus((Gpu("A card", 5, 6),)),
     Stage("header"),
     Stage("context", 12.5),
     LoadProgress(0.25),

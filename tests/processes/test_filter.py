@@ -31,6 +31,8 @@ LEVELS = [
     (Role.WORKER, Network.UNIX_ONLY),
     (Role.BROKER, Network.OUTGOING),
     (Role.SCANNER, Network.NONE),
+    (Role.QUANTIZER, Network.NONE),
+    (Role.EMBEDDER, Network.NONE),
 ]
 LEVELS_AND_ARCHITECTURES = list(product(LEVELS, seccomp.ARCHITECTURES))
 # 64-bit Arm uses the generic table.
@@ -220,7 +222,7 @@ def test_no_process_is_started_in_a_namespace_of_its_own(machine: Machine) -> No
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the headers are Linux's")
-@pytest.mark.parametrize("architecture", {os.uname().machine, "aarch64"} & set(seccomp.ARCHITECTURES))
+@pytest.mark.parametrize("architecture", sorted({os.uname().machine, "aarch64"} & set(seccomp.ARCHITECTURES)))
 def test_the_numbers_are_the_kernels(architecture: str) -> None:
     header = next(Path("/usr/include").glob(HEADERS[architecture]))
     found = dict(re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", header.read_text()))

@@ -26,6 +26,8 @@ LOCKS = [
     "lock_down(Role.WORKER)",
     "lock_down(Role.WORKER, Network.UNIX_ONLY)",
     "lock_down(Role.SCANNER)",
+    "lock_down(Role.QUANTIZER)",
+    "lock_down(Role.EMBEDDER)",
 ]
 WORKERS = LOCKS[1:]
 

@@ -8,7 +8,7 @@ import pytest
 
 from desktop.processes.lockdown import display_over_network, lock_down
 from desktop.processes.report import Gap, LockReport, Mechanism, Remaining
-from desktop.processes.roles import POLICIES, Network, Role, command_line, from_command_line
+from desktop.processes.roles import POLICIES, Network, Role, command_line, folder_of, from_command_line
 
 LOCKED = LockReport(
     Role.WORKER,
@@ -25,8 +25,11 @@ UNLOCKED = LockReport.unlocked(Role.DESKTOP, Gap.KERNEL, "[Errno 22] seccomp fil
 @pytest.mark.parametrize("role", Role)
 def test_a_child_takes_the_role_it_was_started_in(role: Role) -> None:
     policy = POLICIES[role]
-    assert from_command_line(command_line(role)) == (role, policy.network)
-    assert from_command_line(command_line(role, policy.weaker)) == (role, policy.weaker)
+    folder = "/where it/writes" if policy.one_folder else ""
+    for network in (None, policy.weaker):
+        arguments = command_line(role, network, folder)
+        assert from_command_line(arguments) == (role, network or policy.network)
+        assert folder_of(arguments) == folder
 
 
 @pytest.mark.parametrize("arguments", [[], ["ask", "--role", "worker"], ["--help"]])
@@ -47,6 +50,12 @@ def test_a_person_always_starts_the_desktop(arguments: list[str]) -> None:
         ["--role", "broker", "--network", "open"],
         ["--role", "worker", "ask"],
         ["--role", "worker", "--network", "none", "more"],
+        ["--role", "worker", "--folder", "/"],
+        ["--role", "scanner", "--network", "none", "--folder", "/"],
+        ["--role", "quantizer"],
+        ["--role", "quantizer", "--folder", "models"],
+        ["--role", "quantizer", "--folder", "/models", "more"],
+        ["--role", "quantizer", "--network", "open", "--folder", "/models"],
     ],
 )
 def test_no_command_line_asks_for_less_of_a_lock(arguments: list[str]) -> None:

@@ -12,8 +12,14 @@ PACKAGES = ("desktop", "models", "providers", "resources")
 EVERY_FILE = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
 # Who may use which part of PySide6, by the start of the module's name. QtNetwork, QtWebEngine… are in no list.
 QT_PARTS = {
-    "QtCore": ("desktop.app", "desktop.bridge", "desktop.viewmodels", "desktop.views"),
-    "QtGui": ("desktop.app", "desktop.views"),
+    "QtCore": (
+        "desktop.app",
+        "desktop.bridge",
+        "desktop.picture_child",
+        "desktop.viewmodels",
+        "desktop.views",
+    ),
+    "QtGui": ("desktop.app", "desktop.picture_child", "desktop.views"),
     "QtWidgets": ("desktop.app", "desktop.views"),
     "QtSvg": ("desktop.views",),
 }

@@ -15,7 +15,7 @@ import pytest
 from support.store_files import fill, integrity, schema, texts
 from support.store_fixture import load
 
-from desktop.store import conversations, drafts, messages
+from desktop.store import attachments, conversations, drafts, messages
 from desktop.store.aside import BACKUPS_KEPT, backups
 from desktop.store.database import Database
 from desktop.store.faults import StoreFault, StoreFaultKind
@@ -86,6 +86,25 @@ def test_the_conversations_of_an_old_file_are_all_there(fixture: Path, tmp_path:
     assert len(texts(database)) == 11
     assert database.read(drafts.get_draft, shown.id) == "not sent"
     assert database.read(drafts.get_draft, None) == "not begun"
+    database.close()
+
+
+@pytest.mark.parametrize("fixture", FIXTURES[1:], ids=lambda fixture: fixture.stem)
+def test_the_images_and_choices_of_an_old_file_are_all_there(fixture: Path, tmp_path: Path) -> None:
+    load(fixture, tmp_path / "old.db")
+    database = open_file(tmp_path / "old.db")
+    (shown,) = database.read(conversations.conversations)
+    question, _ = database.read(messages.path, shown.id)
+    (image,) = [database.read(attachments.attachment, one) for one in question.attachments]
+    assert (image.name, image.media_type, image.width, image.height) == (
+        "čerešňa.png",
+        "image/png",
+        40,
+        30,
+    )
+    assert image.content == b"\x89PNG\r\n\x1a\n\0"
+    assert len(database.read(attachments.draft_attachments, None)) == 1
+    assert database.read(conversations.options, shown.id) == {"system": "Be brief."}
     database.close()
 
 

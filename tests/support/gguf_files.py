@@ -38,12 +38,14 @@ def write_model(
     control: tuple[str, ...] = CONTROL,
     numbers: Mapping[str, int] | None = None,
     seed: int = 1,
+    half: bool = False,
     split: tuple[int, int] | None = None,
 ) -> Path:
     """A whole model. `words`: extra vocabulary. `numbers`: metadata that replaces or joins what is true.
     `split`: the number of this file, from 0, and how many files it says there are.
 
-    The names in `numbers` are without the architecture: "block_count", "pooling_type".
+    `half`: its matrices are F16, as in the files that smaller versions are made from; F32 else. The names in
+    `numbers` are without the architecture: "block_count", "pooling_type".
     """
     writer = GGUFWriter(path, architecture)
     true_numbers = {
@@ -58,7 +60,7 @@ def write_model(
         writer.add_uint32(f"{architecture}.{name}", number)
     writer.add_float32(f"{architecture}.attention.layer_norm_rms_epsilon", 1e-5)
     writer.add_name("Tiny test model")
-    writer.add_file_type(0)
+    writer.add_file_type(1 if half else 0)
     if split is not None:
         writer.add_uint16("split.no", split[0])
         writer.add_uint16("split.count", split[1])
@@ -66,7 +68,7 @@ def write_model(
         writer.add_chat_template(template)
     size = _add_vocabulary(writer, words, control)
     for name, tensor in _tensors(size, layers, seed):
-        writer.add_tensor(name, tensor)
+        writer.add_tensor(name, tensor.astype(np.float16) if half and tensor.ndim > 1 else tensor)
     _write(writer)
     return path
 
@@ -293,3 +295,33 @@ def _absurd_count(data: bytearray, header: int, dice: random.Random) -> tuple[by
     value = dice.choice((0, count - 1, count + 1, count * 2, 2**31, 2**63, 2**64 - 1))
     struct.pack_into("<Q", data, place, value)
     return data, f"count at {place} = {value}"
+
+
+# ---- what goes with a model
+
+
+def write_adapter(
+    path: Path,
+    *,
+    architecture: str = "llama",
+    width: int = _WIDTH,
+    tensors: tuple[str, ...] = ("blk.0.ffn_up.weight", "blk.1.ffn_up.weight"),
+    rank: int = 4,
+    size: float = 0.5,
+    seed: int = 5,
+    kind: str = "adapter",
+    adapter: str = "lora",
+) -> Path:
+    """A LoRA adapter for `write_model`'s weights. `size`: how large its numbers are, and so what it changes."""
+    writer = GGUFWriter(path, architecture)
+    writer.add_string("general.type", kind)
+    writer.add_string("adapter.type", adapter)
+    writer.add_float32("adapter.lora.alpha", float(rank))
+    writer.add_name("Tiny adapter")
+    dice = np.random.default_rng(seed)
+    for name in tensors:
+        rows = _FEED_FORWARD if "ffn_up" in name else _WIDTH
+        writer.add_tensor(f"{name}.lora_a", (dice.normal(0, 1, (rank, width)) * size).astype(np.float32))
+        writer.add_tensor(f"{name}.lora_b", (dice.normal(0, 1, (rows, rank)) * size).astype(np.float32))
+    _write(writer)
+    return path

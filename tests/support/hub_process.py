@@ -30,7 +30,7 @@ def hub_process(repo: str, file: Path) -> Iterator[dict[str, Any]]:
 
 def main() -> None:
     repo, file = sys.argv[1], Path(sys.argv[2])
-    with HubServer() as hub:
+    with HubServer(redirect=False) as hub:
         added = hub.add(repo, {file.name: file})
         content = added.files[file.name]
         facts = {"url": hub.url, "revision": added.sha, "sha256": content.sha256, "size": content.size}

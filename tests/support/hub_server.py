@@ -11,6 +11,7 @@ import io
 import json
 import re
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -90,7 +91,14 @@ class Repository:
 class HubServer:
     """The two servers. `tokens` are known, `accepted` those whose owners accepted the conditions."""
 
-    def __init__(self, page: int = 1000, redirect: bool = True) -> None:
+    def __init__(
+        self,
+        page: int = 1000,
+        redirect: bool = True,
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+    ) -> None:
+        """With `tls` the hub is `host`, which somebody has to lead here."""
         self.repositories: dict[str, Repository] = {}
         self.tokens: set[str] = set()
         self.accepted: set[str] = set()
@@ -103,7 +111,11 @@ class HubServer:
         self._misbehaviour: list[tuple[str, Misbehaviour]] = []
         self._lock = threading.Lock()
         self._servers = {name: _server(name, self) for name in ("hub", "store")}
-        self.url = f"http://127.0.0.1:{self._servers['hub'].server_port}"
+        hub = self._servers["hub"]
+        if tls is not None:
+            hub.socket = tls.wrap_socket(hub.socket, server_side=True, do_handshake_on_connect=False)
+        self.port = hub.server_port
+        self.url = f"{'https' if tls else 'http'}://{host}:{self.port}"
         # Another name: huggingface_hub asks the host itself for what the hub says of a file.
         self.store_url = f"http://localhost:{self._servers['store'].server_port}"
 
@@ -210,6 +222,9 @@ class _Handler(BaseHTTPRequestHandler):
             content = self.hub.stored(path.split("/")[2])
             return self._content(content, f'"store-{content.sha256[:12]}"') if content else self._reply(404)
         query = parse_qs(parts.query)
+        if path == "/api/whoami-v2":
+            known = self._token() in self.hub.tokens
+            return self._json({"name": "somebody", "type": "user"}) if known else self._reply(401)
         if path == "/api/models":
             return self._json(list(_search(self.hub.repositories, query)))
         if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?", path):

@@ -18,8 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.store_files import fill
 
-from desktop.store import conversations, drafts, messages
+from desktop.store import attachments, conversations, drafts, messages
 from desktop.store.database import Database
+from desktop.store.records import NewAttachment
 
 
 def dump(path: Path) -> str:
@@ -72,6 +73,10 @@ def main() -> None:
         database.write(conversations.trash, 2)
         database.write(drafts.set_draft, 1, "not sent")
         database.write(drafts.set_draft, None, "not begun")
+        picture = NewAttachment(b"\x89PNG\r\n\x1a\n\0", "image/png", "čerešňa.png", 40, 30)
+        database.write(attachments.attach, 1, question.id, [picture])
+        database.write(attachments.set_draft_attachments, None, [picture])
+        database.write(conversations.set_option, 1, "system", "Be brief.")
         database.close()
         Path(sys.argv[1]).write_text(dump(path), encoding="utf-8")
 

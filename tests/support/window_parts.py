@@ -14,13 +14,17 @@ from pytestqt.qtbot import QtBot
 from desktop.bridge import Bridge
 from desktop.chat.session import Session
 from desktop.chat.shelf import Shelf
+from desktop.library import Library
+from desktop.paths import Paths
 from desktop.processes.report import LockReport, Mechanism, Remaining
 from desktop.processes.roles import Network, Role
 from desktop.settings import Settings
 from desktop.store.store import Store
 from desktop.viewmodels.chat import ChatState, ChatViewModel
 from desktop.viewmodels.conversations import ConversationsViewModel
+from desktop.viewmodels.hub_link import HubLink
 from desktop.viewmodels.models import ModelsViewModel
+from desktop.viewmodels.models_page import make_models_page
 from desktop.viewmodels.network import NetworkViewModel
 from desktop.viewmodels.opening import Opening
 from desktop.viewmodels.settings import SettingsViewModel
@@ -112,8 +116,26 @@ class WindowParts:
         )
         self.settings = SettingsViewModel(self.plain_settings)
         self.network = NetworkViewModel(report)
+        self.link = HubLink()
+        self.models_page = make_models_page(
+            self.bridge,
+            Library(Paths(home), stores=()),
+            self.models,
+            self.settings,
+            self.network,
+            self.link,
+            Paths(home),
+        )
+        self.library = self.models_page.library
         self.window = MainWindow(
-            self.conversations, self.chat, self.models, self.network, self.settings, self.state, first_run
+            self.conversations,
+            self.chat,
+            self.models,
+            self.network,
+            self.settings,
+            self.state,
+            first_run,
+            self.models_page,
         )
         self.conversations.notice.connect(self.chat.notice)
         self.models.notice.connect(self.chat.notice)
@@ -141,7 +163,9 @@ class WindowParts:
     async def _last_things(self) -> None:
         await self.session.close()
         await self.shelf.close()
+        await self.chat.images.close()
         await self.store.close()
+        await self.link.close()
 
 
 def _made(path: Path, options: LoadOptions, echo: Echo) -> EchoModel:

@@ -48,13 +48,17 @@ async def engine_with(path: Path, options: LoadOptions | None = None) -> AsyncIt
 
 
 async def ask(
-    engine: Engine, turns: Sequence[Turn] | str, sampling: Sampling = GREEDY, max_tokens: int | None = 24
+    engine: Engine,
+    turns: Sequence[Turn] | str,
+    sampling: Sampling = GREEDY,
+    max_tokens: int | None = 24,
+    grammar: str = "",
 ) -> Answer:
     """One whole answer."""
     if isinstance(turns, str):
         turns = [Turn("user", turns)]
     text, reasoning = "", ""
-    async for report in engine.generate(turns, sampling, max_tokens):
+    async for report in engine.generate(turns, sampling, max_tokens, grammar):
         if isinstance(report, Piece) and report.reasoning:
             reasoning += report.text
         elif isinstance(report, Piece):

@@ -9,9 +9,11 @@ from PySide6.QtGui import QEnterEvent, QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop.i18n import tr
+from desktop.viewmodels.images import ImagesViewModel
 from desktop.viewmodels.transcript import Entry
 from desktop.views.transcript.appearance import COLUMN, Appearance
 from desktop.views.transcript.find import Hit
+from desktop.views.transcript.images import MessageImages, images_height
 from desktop.views.transcript.notes import Footer, ProblemBar
 from desktop.views.transcript.parts import EMPTY_SHARE, PartView, chars_per_line, gap, place_of, select_in
 from desktop.views.transcript.pieces import Growing, Part, split
@@ -32,8 +34,12 @@ def guess_heights(entries: Iterable[Entry], width: int, look: Appearance) -> lis
     """About the heights of messages that have no widgets yet: a whole conversation in a few milliseconds."""
     per_line = chars_per_line(column_width(width, look), look)
     line, rest = look.line_px, look.px(56)
+    column = column_width(width, look)
     return [
-        int(line * (1 + len(e.text) / per_line + e.text.count("\n") * EMPTY_SHARE)) + rest for e in entries
+        int(line * (1 + len(e.text) / per_line + e.text.count("\n") * EMPTY_SHARE))
+        + rest
+        + (images_height(len(e.images), column, look) if e.images else 0)
+        for e in entries
     ]
 
 
@@ -45,8 +51,10 @@ class MessageView(QWidget):
     link_activated = Signal(str)
     noticed = Signal(str)
 
-    def __init__(self, look: Appearance, parent: QWidget) -> None:
+    def __init__(self, look: Appearance, parent: QWidget, images: ImagesViewModel | None = None) -> None:
         super().__init__(parent)
+        self._pixels = images
+        self.images: MessageImages | None = None
         self.look = look
         self.entry = Entry(0, "assistant")
         self.parts: list[PartView] = []
@@ -71,6 +79,7 @@ class MessageView(QWidget):
         before, self.entry = self.entry, entry
         self.setAccessibleName(self._name())
         self._show_reasoning()
+        self._show_images()
         if entry.status == "streaming" and not self.is_user:
             self._grow(entry.text)
         elif self._growing is not None and self._growing.text == entry.text:
@@ -124,6 +133,12 @@ class MessageView(QWidget):
         thinking = entry.status == "streaming" and not entry.text
         self._reasoning.show_reasoning(entry.reasoning, entry.reasoning_seconds, thinking)
 
+    def _show_images(self) -> None:
+        if self.entry.images and self.images is None and self._pixels is not None:
+            self.images = MessageImages(self.look, self._pixels, self)
+        if self.images is not None:
+            self.images.show_images(self.entry.images)
+
     def _show_waiting(self) -> None:
         waits = self.entry.status == "streaming" and not self.entry.text and not self.entry.reasoning
         if waits and self._waiting is None:
@@ -154,6 +169,8 @@ class MessageView(QWidget):
         for piece in (self._reasoning, self._waiting, self._problem, self.footer):
             if piece is not None:
                 piece.set_look(look)
+        if self.images is not None:
+            self.images.set_look(look)
         self._width = 0
         self.update()
 
@@ -171,7 +188,11 @@ class MessageView(QWidget):
             out = self.look.px(8)
             self._reasoning.setGeometry(left - (0 if self._rtl else out), y, column + out, height)
             y += height + self.look.px(8)
-        if self.is_user:
+        if self.images is not None:
+            y += self.images.lay_out(left, y, column, from_right=not self._rtl)
+        if self.is_user and self.images is not None and not self.entry.text:
+            self._bubble = QRect()
+        elif self.is_user:
             y = self._lay_out_bubble(left, y, column, top, bottom)
         else:
             y = self._lay_out_parts(left, y, column, top, bottom)
@@ -250,7 +271,7 @@ class MessageView(QWidget):
 
     def tab_stops(self) -> list[QWidget]:
         """What Tab goes through, in reading order."""
-        stops: list[QWidget] = []
+        stops: list[QWidget] = list(self.images.thumbnails) if self.images is not None else []
         if self._reasoning is not None:
             stops += self._reasoning.tab_stops()
         for part in self.parts:

@@ -210,7 +210,7 @@ class TranscriptView(QAbstractScrollArea):
     # ---- messages
 
     def _make(self, row: int) -> MessageView:
-        view = MessageView(self._look, self.viewport())
+        view = MessageView(self._look, self.viewport(), self._model.images)
         view.resized.connect(lambda: self._resized(view))
         view.action.connect(self._act)
         view.link_activated.connect(self._copy_link)

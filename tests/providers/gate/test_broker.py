@@ -29,13 +29,30 @@ from support.store_files import small_disk
 from desktop.processes.switch import Position
 from desktop.processes.way_out import end_broker, start_broker
 from models.codec import ProtocolError
+from models.estimate import Estimate, Layer
 from models.file_names import NameProblem
 from models.hub_values import Found, Gate, HubFile, HubModel, Listing, Page, RefusedName
 from providers.gate.broker import handlers
 from providers.gate.client import BrokerClient
 from providers.gate.faults import BrokerGone, GateError
 from providers.gate.gate import Gate as TheGate
-from providers.gate.hub_messages import HubFound, HubModelPage, HubRefused, Pulled, PulledFile, PullProgress
+from providers.gate.hub_errands import HubErrands
+from providers.gate.hub_messages import (
+    HubFitted,
+    HubFound,
+    HubModelPage,
+    HubRefused,
+    Pulled,
+    PulledFile,
+    PullProgress,
+    QueueAdded,
+    QueueChanged,
+    Queued,
+    QueueFinished,
+    QueueGone,
+    QueueStanding,
+)
+from providers.gate.key_messages import KeyHeld, KeyWorks
 from providers.gate.ledger import Ledger
 from providers.gate.protocol import (
     EVENTS,
@@ -88,7 +105,7 @@ async def fails(client: BrokerClient, url: str, limit: int = 1000) -> GateError:
 def test_every_kind_of_request_has_a_handler() -> None:
     setting = Setting("/nowhere", GatePosition.DOWNLOADS)
     with make_client(TheGate(setting), Ledger(Path("/nowhere/ledger.jsonl"))) as client:
-        assert set(handlers(setting, client)) == set(REQUESTS)
+        assert set(handlers(HubErrands(setting, client))) == set(REQUESTS)
 
 
 def test_a_resource_is_fetched_and_its_row_closed(tmp_path: Path) -> None:
@@ -320,6 +337,9 @@ FILE = HubFile("b-Q4_0.gguf", 12, "ab" * 32)
 LISTING = Listing(
     (HubModel("b", "Q4_0", (FILE,), False, True),), (RefusedName("x", NameProblem("empty")),), 1, True
 )
+QUEUED = Queued(
+    "ab" * 8, "a/b", "0" * 40, ("b-Q4_0.gguf",), "waiting", 1, 12, 0.5, 22.0, "server", {"status": 503}, 2.5
+)
 SAMPLES: tuple[Event, ...] = (
     Ready(GatePosition.DOWNLOADS, "locked", True),
     Began(200, {"etag": "x"}),
@@ -329,6 +349,14 @@ SAMPLES: tuple[Event, ...] = (
     HubModelPage(Page(FOUND, "0" * 40, False, (), ("en",), "# card", False), LISTING),
     PullProgress("running", 1, 2, 3.5, None),
     Pulled((PulledFile("/m/b.gguf", "ab" * 32),)),
+    KeyHeld(True),
+    KeyWorks("somebody"),
+    HubFitted(Estimate((Layer(9, 8, 7),), 1, 2, 3, 4, False), 4096, 8192, "llama", 30, 2, 20),
+    QueueStanding((QUEUED,)),
+    QueueAdded("ab" * 8),
+    QueueChanged(QUEUED),
+    QueueGone("ab" * 8),
+    QueueFinished("ab" * 8, "a/b", (PulledFile("/m/b.gguf", "ab" * 32),)),
     HubRefused("no_space", "", {"need_bytes": 5}),
     Ended(),
     Failed(GateFault.REFUSED, "host", "detail"),

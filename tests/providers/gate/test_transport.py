@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import http.server
 import socket
-import socketserver
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.outside import Answer, Outside, certificates, ledger_rows, outside, requests_in
+from support.proxies import Proxy
 
 from providers.gate.errand import Errand
 from providers.gate.faults import GateError
@@ -325,62 +324,15 @@ def test_leaving_early_cuts_the_connection_as_well(tmp_path: Path) -> None:
     assert outcomes(tmp_path) == ["cancelled"]
 
 
-class _Proxy(socketserver.ThreadingTCPServer):
-    """Understands CONNECT, and joins the two ends."""
-
-    allow_reuse_address = daemon_threads = True
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str]] = []
-        self.leads_to = 0  # a port of this machine, wherever somebody wants to go
-        super().__init__(("127.0.0.1", 0), _Connect)
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-
-    @property
-    def place(self) -> str:
-        return f"127.0.0.1:{self.server_address[1]}"
-
-
-def _carry(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
-
-
-class _Connect(http.server.BaseHTTPRequestHandler):
-    def do_CONNECT(self) -> None:
-        proxy = self.server
-        assert isinstance(proxy, _Proxy)
-        proxy.asked.append((self.path, self.headers.get("Proxy-Authorization", "")))
-        if not proxy.leads_to:
-            self.wfile.write(b"HTTP/1.1 403 No\r\n\r\n")
-            return
-        with socket.create_connection(("127.0.0.1", proxy.leads_to)) as far:
-            self.wfile.write(b"HTTP/1.1 200 Go\r\n\r\n")
-            back = threading.Thread(target=_carry, args=(far, self.connection))
-            back.start()
-            _carry(self.connection, far)
-            back.join()
-        self.close_connection = True
-
-    def do_GET(self) -> None:
-        raise AssertionError("this machine is not reached through a proxy")
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
-def proxy() -> Iterator[_Proxy]:
-    with _Proxy() as server:
+def proxy() -> Iterator[Proxy]:
+    with Proxy() as server:
         yield server
         server.shutdown()
 
 
 def test_the_proxy_of_the_environment_is_used_and_noted_without_its_account(
-    tmp_path: Path, proxy: _Proxy
+    tmp_path: Path, proxy: Proxy
 ) -> None:
     with client_for(tmp_path, "", {"https_proxy": f"http://me:canary@{proxy.place}"}) as client:
         assert failure(client, "https://huggingface.co/x").fault is GateFault.PROXY
@@ -392,7 +344,7 @@ def test_the_proxy_of_the_environment_is_used_and_noted_without_its_account(
 
 
 def test_through_a_proxy_the_hub_is_who_it_says_and_its_key_stays_with_it(
-    tmp_path: Path, proxy: _Proxy, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = certificates(tmp_path, "huggingface.co", "cdn-lfs.hf.co")
     monkeypatch.setenv("SSL_CERT_FILE", str(made.authority))
@@ -414,7 +366,7 @@ def test_through_a_proxy_the_hub_is_who_it_says_and_its_key_stays_with_it(
     ]
 
 
-def test_this_machine_is_never_reached_through_a_proxy(tmp_path: Path, proxy: _Proxy) -> None:
+def test_this_machine_is_never_reached_through_a_proxy(tmp_path: Path, proxy: Proxy) -> None:
     everywhere = {"HTTP_PROXY": proxy.place, "HTTPS_PROXY": proxy.place, "ALL_PROXY": proxy.place}
     with outside() as server, client_for(tmp_path, server, everywhere) as client:
         assert get(client, server.url + "/x") == b"hello"
@@ -428,7 +380,7 @@ _PIECES = st.sampled_from([*_PLAIN_PIECES.split(), "\\", "\r\n", " "])
 
 
 def test_whatever_url_is_asked_for_only_the_hub_is_ever_reached_and_every_way_has_its_row(
-    tmp_path: Path, proxy: _Proxy
+    tmp_path: Path, proxy: Proxy
 ) -> None:
     with client_for(tmp_path, "", {"ALL_PROXY": proxy.place}) as client:
 

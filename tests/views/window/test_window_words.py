@@ -41,7 +41,7 @@ def everything(parts: WindowParts) -> Iterator[QWidget]:
     window.page.composer.edit_message(1, "text")
     parts.chat.notice.emit(Notice(EVIL, EVIL, "Do it", lambda: None))
     parts.conversations.delete(parts.conversations.items[0].id)
-    for command in ("palette", "model", "settings", "network", "keys"):
+    for command in ("palette", "model", "models", "settings", "network", "keys"):
         window.run(command)
     window.page.computer_asked.emit()
     QApplication.processEvents()

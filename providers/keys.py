@@ -1,0 +1,85 @@
+"""Keys for services outside: whose they are, under which names the system's keychain has them, what one looks like.
+
+Values only. The keychain itself is `providers.keychain`; the names are documented in docs/keys.md, so that an
+administrator can put keys in place.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+ACCOUNT = "key"
+"""The account, or user name, of every entry: each service has one."""
+
+LONGEST = 1_000
+"""Characters of a key. Windows keeps at most 1,280."""
+
+_PREFIX = "alcove."
+_PUBLIC = ("huggingface.co", "hf.co")
+_USUAL_PORTS = {"https": 443, "http": 80}
+
+
+class Owner(StrEnum):
+    """Whose key it is. The hub's is its access token, for models that are not open to everybody."""
+
+    HUB = "hub"
+
+
+class KeyProblem(StrEnum):
+    """Why something is no key. Nothing of it is told: it could be one all the same."""
+
+    EMPTY = "key_empty"
+    SPACE = "key_space"  # a space, a line break or a control character in it
+    LETTERS = "key_letters"  # something that is not ASCII: what came along when it was copied
+    TOO_LONG = "key_too_long"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPlace:
+    """Where a key is kept, and the only place it is sent to: `host`, with the port where it is not the usual."""
+
+    owner: Owner
+    service: str  # of the entry in the keychain
+    host: str
+
+
+def hub_key(endpoint: str) -> KeyPlace:
+    """The place of the token for a hub. The public hub's never goes to an organisation's own hub."""
+    parts = urlsplit(endpoint)
+    host = parts.hostname or ""
+    if parts.port is not None and parts.port != _USUAL_PORTS.get(parts.scheme):
+        host = f"{host}:{parts.port}"
+    service = _PREFIX + Owner.HUB.value
+    return KeyPlace(Owner.HUB, service if host in _PUBLIC else f"{service}.{host}", host)
+
+
+def key_problem(key: str) -> KeyProblem | None:
+    """What is wrong with a key, or None. Asked before anything is stored or sent."""
+    if not key:
+        return KeyProblem.EMPTY
+    if len(key) > LONGEST:
+        return KeyProblem.TOO_LONG
+    if re.search(r"[\x00-\x20\x7f-\xa0\s]", key):
+        return KeyProblem.SPACE
+    return None if key.isascii() else KeyProblem.LETTERS
+
+
+class Secret:
+    """A key in memory that no repr, traceback or log line shows."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def reveal(self) -> str:
+        return self._key
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a secret is not written down")
