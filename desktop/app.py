@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from desktop.store.store import Store
     from desktop.templates import Templates
     from desktop.viewmodels.downloads import Ready
+    from desktop.viewmodels.keys import KeysViewModel
     from desktop.viewmodels.models_page import ModelsPageViewModel
     from desktop.viewmodels.quantize import QuantizeViewModel
     from models.runtime.values import ModelCard
@@ -138,6 +139,7 @@ class Parts:
         self.network.restart_wanted.connect(self._start_again)
         self.hub_link = HubLink()
         self.models_page = later(self._make_models_page)
+        self.keys = later(self._make_keys)
         self.window = MainWindow(
             self.conversations,
             self.chat,
@@ -147,6 +149,7 @@ class Parts:
             self.window_state,
             self.first_run,
             self.models_page,
+            self.keys,
         )
         self.window.quantizer = self._quantizer
         self.conversations.notice.connect(self.chat.notice)
@@ -170,6 +173,12 @@ class Parts:
         )
         downloads.finished.connect(self._model_came)
         return made
+
+    def _make_keys(self) -> KeysViewModel:
+        from desktop.viewmodels.keys import KeysViewModel
+
+        online = self.network.position is not Position.OFFLINE
+        return KeysViewModel(self.bridge, self.hub_link, self.network.hub, online)
 
     def _model_came(self, came: Ready) -> None:
         """Say it where the person is; on the models page the list says it."""

@@ -97,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     shape.add_argument(
         "--grammar", type=Path, metavar="FILE", help=tr("the answer must keep to this grammar (GBNF)")
     )
+    ask.add_argument(
+        "--think",
+        choices=("off", "on", "low", "medium", "high"),
+        default="",
+        help=tr("how much the model thinks first, if it knows the difference"),
+    )
     ask.add_argument("--save", action="store_true", help=tr("keep question and answer as a conversation"))
     _json_option(ask)
     _json_option(commands.add_parser("conversations", help=tr("list the conversations")))
@@ -187,7 +193,15 @@ def _models_options(models: argparse.ArgumentParser) -> None:
     pull.add_argument(
         "--quantization", metavar="NAME", help=tr("for example Q4_K_M; without it, what runs best here")
     )
-    add("downloads", tr("what is being fetched, or waits for it"))
+    downloads = add("downloads", tr("what is being fetched, or waits for it"))
+    action = downloads.add_mutually_exclusive_group()
+    action.add_argument("--fetch", action="store_true", help=tr("fetch what is waiting, and wait for it"))
+    for name, explanation in (
+        ("pause", tr("leave one out until it is resumed")),
+        ("resume", tr("put one that was paused or has failed back into the list")),
+        ("cancel", tr("take one out of the list, and remove what was fetched of it")),
+    ):
+        action.add_argument(f"--{name}", metavar="ID", help=explanation)
     embed = add("embed", tr("turn texts into vectors with an embedding model"))
     embed.add_argument("name", metavar="NAME", help=tr("its name, file or repository"))
     embed.add_argument("texts", nargs="*", metavar="TEXT", help=tr("lines of standard input without any"))

@@ -168,6 +168,7 @@ def _of_size(read: HubFitted, file_bytes: int) -> HubFitted:
         embedding=scaled(needs.embedding),
         output=scaled(needs.output),
         output_read=scaled(needs.output_read),
+        staging=scaled(needs.staging),
         rough=True,
     )
     return replace(read, estimate=estimate, file_bytes=file_bytes)

@@ -33,6 +33,11 @@ class Pictures:
         self._idle: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
 
+    @property
+    def pid(self) -> int | None:
+        """The child, while there is one."""
+        return self._child.pid if self._child is not None else None
+
     async def prepare(self, data: bytes, name: str = "") -> NewAttachment:
         """An image of any usual format as it is kept: PNG or JPEG, of a size that models look at.
 

@@ -156,10 +156,10 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
                 name=name,
             )
         case Fault.SCHEMA_BROKEN:
-            return tr("This is not a JSON schema that can be read, so the model was not asked.")
+            return tr("This is not a JSON schema that can be read. Correct it and try again.")
         case Fault.SCHEMA_UNSUPPORTED:
             return tr(
-                "This JSON schema uses “{what}”, which Alcove can't hold an answer to. The model was not asked. "
+                "This JSON schema uses “{what}”, which Alcove can't hold an answer to. "
                 "Take that out of the schema, or write it another way.",
                 what=facts.get("what", "?"),
             )
@@ -317,7 +317,7 @@ def _hub_text(code: str, facts: dict[str, int | str]) -> str:
         case "token_wrong":
             return tr(
                 "The model hub does not take your token: it is mistyped, expired or withdrawn. Make a new one at the "
-                "hub, in the settings of your account, and put it in its place, here under “Keys”."
+                "hub, in the settings of your account, and put it in its place, here under “Access keys”."
             )
         case "forbidden":
             return tr(
@@ -384,7 +384,7 @@ def _no_token_text(code: str, keychain: str) -> str:
         return tr("There is no token for the model hub yet, so there is nothing to test. Nothing was sent.")
     return tr(
         "This model is not open to everybody. Accept its conditions on its page at the model hub, make an access token "
-        "there, in the settings of your account, and put it in here under “Keys”."
+        "there, in the settings of your account, and put it in here under “Access keys”."
     )
 
 

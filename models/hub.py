@@ -57,7 +57,6 @@ constants.HF_HUB_DISABLE_IMPLICIT_TOKEN = True
 constants.HF_HUB_DISABLE_XET = True
 constants.HF_HUB_USER_AGENT_ORIGIN = None
 
-PUBLIC_HUB = "https://huggingface.co"
 MOST_FILES = 20_000
 """Entries of a repository that are looked through: twenty pages of the hub. Models have fewer than a hundred."""
 

@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 from models.file_names import NameProblem
 
+PUBLIC_HUB = "https://huggingface.co"
+
 
 class Sort(StrEnum):
     """The order of what is found: most first, newest first."""

@@ -34,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """No test can reach the conversations of the person who runs it: the default home is a new, empty one."""
     home = tempfile.mkdtemp(prefix="alcove-tests-")
     os.environ["ALCOVE_HOME"] = home
+    os.environ.pop("DBUS_SESSION_BUS_ADDRESS", None)  # nor their keychain
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
 
 

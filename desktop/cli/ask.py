@@ -32,6 +32,7 @@ from models.runtime.values import (
     Adapter,
     Constraint,
     ConstraintKind,
+    Effort,
     Image,
     LoadOptions,
     Speculation,
@@ -125,6 +126,7 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
         max_tokens=chosen.max_tokens or settings.get("sampling.max_tokens"),
         text=question,
         constraint=constraint,
+        effort=Effort(chosen.think),
         adapters=tuple(
             Adapter(str(path.expanduser().absolute()), strength) for path, strength in chosen.adapter
         ),
@@ -194,7 +196,9 @@ async def _answer(ask: Ask, model: Provider, printer: _Printer) -> None:
     turns = [Turn("user", ask.text, images)]
     if ask.system_prompt.strip():
         turns.insert(0, Turn("system", ask.system_prompt.strip()))
-    request = ChatRequest(tuple(turns), ask.sampling, ask.max_tokens, ask.constraint, ask.adapters)
+    request = ChatRequest(
+        tuple(turns), ask.sampling, ask.max_tokens, ask.constraint, ask.adapters, effort=ask.effort
+    )
     async with aclosing(model.stream(request)) as events:
         async for event in events:
             printer.take(event)

@@ -22,7 +22,9 @@ from desktop.bridge import Bridge, Job
 from desktop.i18n import tr
 from desktop.settings import Settings
 from desktop.store.faults import StoreFault
+from desktop.viewmodels.answering import AnsweringViewModel
 from desktop.viewmodels.conversations import ConversationsViewModel
+from desktop.viewmodels.effort import EffortViewModel
 from desktop.viewmodels.images import DraftImage, ImagesViewModel
 from desktop.viewmodels.models import ModelsViewModel
 from desktop.viewmodels.notice import Notice
@@ -42,8 +44,8 @@ _FIRST = 100
 _AFTER_A_FRAME_MS = 30
 
 
-_Read = tuple[int | None, list[Entry], str, tuple[DraftImage, ...]]
-"""A conversation, its messages, its draft and the images of the draft."""
+_Read = tuple[int | None, list[Entry], str, tuple[DraftImage, ...], dict[str, Any]]
+"""A conversation, its messages, its draft, the images of the draft, and what was chosen for it."""
 
 
 class ChatState(StrEnum):
@@ -92,6 +94,8 @@ class ChatViewModel(QObject):
         self._conversations = conversations
         self._models = models
         self._settings = settings
+        self.effort = EffortViewModel(bridge, store, conversations, models, self)
+        self.effort.notice.connect(self.notice)
         self._live: _Live | None = None
         self._opening: Job | None = None
         self._only_here: dict[int, Entry] = {}  # ended answers that the disk has refused so far
@@ -99,6 +103,7 @@ class ChatViewModel(QObject):
         self.images.notice.connect(self.notice)
         self.images.draft_changed.connect(self.state_changed)
         models.changed.connect(self.images.draft_changed)  # another model may see them
+        self.answering = AnsweringViewModel(bridge, store, models, self)
         self.transcript = TranscriptModel(self)
         self.transcript.images = self.images
         self.state = ChatState.IDLE
@@ -229,6 +234,7 @@ class ChatViewModel(QObject):
         self._draft_of = conversation_id
         if conversation_id is None:  # there is nothing to read: the next question must not wait
             self._on_screen = None
+            self.answering.show(None, {})
             self._older_are_read = True
             self.transcript.reset([])
         if self.state is ChatState.IDLE:
@@ -243,14 +249,22 @@ class ChatViewModel(QObject):
         messages = [] if conversation_id is None else await self._store.newest(conversation_id, _FIRST)
         draft = await self._store.get_draft(conversation_id)
         images = draft_of(await self._store.draft_attachments(conversation_id))
-        return conversation_id, [entry_of(message) for message in messages], draft, images
+        try:
+            chosen = (
+                {} if conversation_id is None else await self._store.conversation_options(conversation_id)
+            )
+        except LookupError:  # it was deleted meanwhile
+            chosen = {}
+        return conversation_id, [entry_of(message) for message in messages], draft, images, chosen
 
     def _show(self, read: _Read) -> None:
-        conversation_id, entries, draft, images = read
+        conversation_id, entries, draft, images, chosen = read
         if conversation_id != self._conversations.current_id:
             return
         self._on_screen = conversation_id
         self.images.show_draft(conversation_id, images)
+        if conversation_id is not None:
+            self.answering.show(conversation_id, chosen)
         self._older_are_read = len(entries) < _FIRST
         self.transcript.reset(self._as_it_is_now(entries))
         if conversation_id is not None and not self._older_are_read:
@@ -296,7 +310,8 @@ class ChatViewModel(QObject):
         self.draft_replaced.emit()
 
     def store_draft(self) -> None:
-        """Write the draft now, if it waits to be written."""
+        """Write the draft now, and what was chosen for the conversation, if they wait to be written."""
+        self.answering.flush()
         if self._save_draft.isActive():
             self._save_draft.stop()
             self._write_draft()
@@ -315,7 +330,9 @@ class ChatViewModel(QObject):
         attached: tuple[int, ...] = (),
     ) -> Ask:
         from desktop.chat.turns import Ask
+        from models.runtime.values import Effort
 
+        constraint, adapters = self.answering.request()
         return Ask(
             system_prompt=self._settings.get("chat.system_prompt"),
             sampling=self._settings.sampling(),
@@ -325,6 +342,9 @@ class ChatViewModel(QObject):
             text=text,
             answer_to=answer_to,
             attached=attached,
+            constraint=constraint,
+            adapters=adapters,
+            effort=Effort(self.effort.chosen),
         )
 
     def _start(self, ask: Ask) -> None:
@@ -416,7 +436,10 @@ class ChatViewModel(QObject):
         if live.ask.conversation_id is None and live.ask.answer_to is None and asked_here:
             self._draft_of = self._on_screen = event.conversation.id
             self.images.follow(event.conversation.id)
+            self.answering.follow(event.conversation.id)
             self._conversations.became(event.conversation)
+            if self.effort.chosen:
+                self.effort.became(event.conversation.id)
         self._conversations.refresh()
         if event.conversation.id == self._conversations.current_id:
             self._put_on_screen(live.question, live.entry)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
@@ -62,9 +61,12 @@ class DownloadsViewModel(QObject):
         models: ModelsViewModel,
         paths: Paths,
         online: bool,
+        is_known: Callable[[str], bool],
         parent: QObject | None = None,
     ) -> None:
-        """`online`: the network switch lets the hub be reached in this run."""
+        """`online`: the network switch lets the hub be reached in this run. `is_known`: whether a model that can be
+        used lies at a path.
+        """
         super().__init__(parent)
         self._bridge = bridge
         self._link = link
@@ -72,6 +74,7 @@ class DownloadsViewModel(QObject):
         self._models = models
         self._paths = paths
         self.online = online
+        self._is_known = is_known
         self.queue: list[Queued] = []
         self.ready: list[Ready] = []
         self.elsewhere = False
@@ -185,11 +188,9 @@ class DownloadsViewModel(QObject):
         return next((one for one in self.queue if one.repo == repo and wanted <= set(one.paths)), None)
 
     def is_here(self, repo: str, paths: Sequence[str]) -> str:
-        """Where the first of these files lies if all of them were fetched in this run, else ""."""
-        place = self._paths.models / repo
-        return next(
-            (one.path for one in self.ready if one.repo == repo and Path(one.path) == place / paths[0]), ""
-        )
+        """Where the first of these files lies, once Alcove has fetched them; else ""."""
+        place = str(self._paths.models.joinpath(repo, *paths[0].split("/")))
+        return place if self._is_known(place) or any(one.path == place for one in self.ready) else ""
 
     # ---- what a person does
 
@@ -264,7 +265,7 @@ class DownloadsViewModel(QObject):
 def came_notice(came: Ready, use: Callable[[], None]) -> Notice:
     """For whoever is somewhere else when a model has come."""
     name = download_name(came.repo, (came.path,))
-    return Notice(tr("{name} is ready to use.", name=name), action_text=tr("Use it"), action=use)
+    return Notice(tr("{name} is ready to use.", name=name), action_text=tr("Use it"), action=use, good=True)
 
 
 def download_name(repo: str, paths: Sequence[str]) -> str:

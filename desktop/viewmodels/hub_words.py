@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from desktop.hub import HubFailed, Offline
 from desktop.i18n import tr
-from desktop.viewmodels.model_words import one_line
+from desktop.viewmodels.model_words import one_line, openness_words
 from desktop.words import Sentence, gigabytes, hub_fault
 from models.estimate import Verdict
 from models.hub_values import Found, Gate, HubModel, Listing, Page
+from models.library.entry import Openness
+from models.library.knowledge import family_of, openness_of
+from models.recommend import licence
 from providers.gate.faults import BrokerGone, GateError
 
 if TYPE_CHECKING:
@@ -53,8 +56,19 @@ def found_words(found: Found) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def licence_words(licence: str) -> str:
-    return one_line(licence) or tr("no licence named")
+def licence_words(name: str) -> str:
+    return one_line(name) or tr("no licence named")
+
+
+def licence_meaning(name: str) -> str:
+    """The licence with what it allows, where that is known. Its own words decide."""
+    known = licence(name)
+    return licence_words(name) if known is None else f"{licence_words(name)}. {tr(known.words)}"
+
+
+def _openness(found: Found) -> Openness:
+    family = family_of("", (found.repo.rpartition("/")[2],))
+    return openness_of(found.licence, family, "", (found.author,))
 
 
 def people_count(number: int) -> str:
@@ -87,7 +101,8 @@ def page_facts(page: Page, listing: Listing, hub: str) -> tuple[tuple[str, str],
     rows = (
         (tr("Publisher"), one_line(found.author)),
         (tr("For"), task_words(found.task)),
-        (tr("Licence"), licence_words(found.licence)),
+        (tr("Licence"), licence_meaning(found.licence)),
+        (tr("How open"), openness_words(_openness(found))),
         (tr("Languages"), one_line(", ".join(page.languages[:20]))),
         (tr("Made from"), one_line(", ".join(page.base_models[:5]))),
         (tr("Popularity"), tr("{count} downloads", count=people_count(found.downloads))),

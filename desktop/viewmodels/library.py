@@ -102,6 +102,11 @@ class LibraryViewModel(QObject):
     def row(self, path: str) -> ModelRow | None:
         return self._rows.get(path)
 
+    def is_whole(self, path: str) -> bool:
+        """Whether a model lies here that nothing is wrong with."""
+        row = self._rows.get(path)
+        return row is not None and row.entry.problem is None
+
     @property
     def in_use(self) -> str:
         """The path of the model that answers now, or ""."""

@@ -58,6 +58,7 @@ class ModelsViewModel(QObject):
 
     changed = Signal()
     notice = Signal(object)
+    template_wanted = Signal(str)  # the model's file, for which a chat template is to be chosen
 
     def __init__(
         self,
@@ -82,6 +83,7 @@ class ModelsViewModel(QObject):
         self._forget_gpu = forget_gpu
         self._told_of_gpu: set[str] = set()
         self._found: dict[str, LibraryEntry] = {}
+        self._adapters: tuple[LibraryEntry, ...] = ()
         self._scan: Job | None = None
         self._cards: dict[str, ModelCard] = {}
         self._placement: Placement | None = None
@@ -92,6 +94,9 @@ class ModelsViewModel(QObject):
             None  # the chat templates of models; set by what puts the parts together
         )
         self.loading: float | None = None
+        self.efforts: tuple[
+            str, ...
+        ] = ()  # how much thinking may be asked for, of the model that was loaded last
         self.sees: bool | None = None  # whether the model in use sees images; None while nobody has looked
         self._reload_later = QTimer(self, singleShot=True, interval=800)
         self._reload_later.timeout.connect(self.load)
@@ -126,6 +131,19 @@ class ModelsViewModel(QObject):
         return ModelItem(str(path), model_name(path, card), _detail(path, card, missing), remark, missing)
 
     @property
+    def adapters(self) -> tuple[LibraryEntry, ...]:
+        """The LoRA adapters of this disk that may belong to the model in use: those for models of its kind."""
+        path = str(self.current_path)
+        card, entry = self._cards.get(path), self._found.get(path)
+        kind = card.architecture if card is not None else entry.architecture if entry is not None else ""
+        width = entry.embedding_length if entry is not None else 0
+        return tuple(
+            adapter
+            for adapter in self._adapters
+            if adapter.architecture == kind and (not width or adapter.embedding_length in (0, width))
+        )
+
+    @property
     def looking(self) -> bool:
         """Whether this disk is being looked through."""
         return self._scan is not None
@@ -157,6 +175,11 @@ class ModelsViewModel(QObject):
         from models.library.entry import Kind
 
         usable = {Kind.CHAT, Kind.BASE}
+        self._adapters = tuple(
+            entry
+            for entry in sorted(seen.values(), key=_order)
+            if Kind.ADAPTER in entry.kinds and entry.problem is None
+        )
         self._found = {
             path: entry
             for path, entry in sorted(seen.items(), key=lambda found: _order(found[1]))
@@ -214,6 +237,7 @@ class ModelsViewModel(QObject):
         self._settings.set("model.current", "" if Path(path) == self._starter else path)
         self._placement = None
         self.sees = None
+        self.efforts = ()
         self.load()
 
     def choose_starter(self) -> None:
@@ -349,8 +373,9 @@ class ModelsViewModel(QObject):
         match event:
             case LoadProgress(fraction):
                 self._set_loading(fraction)
-            case ModelReady(placement):
+            case ModelReady(placement, efforts):
                 self._placement = placement
+                self.efforts = efforts
                 self._tell_of_gpu(placement)
                 self._set_loading(None)
 
@@ -377,6 +402,12 @@ class ModelsViewModel(QObject):
         if not isinstance(error, ProviderError):
             raise error
         sentence = model_fault(error.kind, error.detail, error.facts, path)
+        if error.kind.value == "no_template" and self.templates is not None:
+            choose = tr("Choose a template…")
+            self.notice.emit(
+                Notice(sentence.text, sentence.detail, choose, lambda: self.template_wanted.emit(path))
+            )
+            return
         self.notice.emit(Notice.of(sentence))
 
     def _set_loading(self, fraction: float | None) -> None:
@@ -425,7 +456,8 @@ def _order(entry: LibraryEntry) -> tuple[bool, str, int]:
 
 def _found_item(entry: LibraryEntry) -> ModelItem:
     """A model of this disk as a line of the picker; one that can't be used says why and can't be chosen."""
-    detail = (entry.size_label, entry.quantization, gigabytes(entry.size), entry.licence)
+    sees = tr("sees images") if entry.projectors else ""
+    detail = (entry.size_label, entry.quantization, gigabytes(entry.size), entry.licence, sees)
     remark = _STORES.get(entry.source.value, "")
     if entry.problem is not None:
         remark = model_fault(entry.problem, entry.detail, entry.facts, entry.path).text

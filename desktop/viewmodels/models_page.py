@@ -40,7 +40,7 @@ def make_models_page(
     """Nothing is looked for and nobody is asked before the page is opened."""
     online = network.position is not Position.OFFLINE
     shelf = LibraryViewModel(bridge, library, models, settings)
-    downloads = DownloadsViewModel(bridge, link, library, models, paths, online)
+    downloads = DownloadsViewModel(bridge, link, library, models, paths, online, shelf.is_whole)
     downloads.finished.connect(lambda _: shelf.look())
     return ModelsPageViewModel(
         shelf,

@@ -16,6 +16,7 @@ class Notice:
     detail: str = ""
     action_text: str = ""
     action: Callable[[], None] | None = None
+    good: bool = False  # good news, and no warning
 
     @classmethod
     def of(cls, sentence: Sentence) -> Notice:

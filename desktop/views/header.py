@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from desktop.i18n import tr
 from desktop.processes.switch import Position
+from desktop.viewmodels.answering import AnsweringViewModel
 from desktop.viewmodels.conversations import ConversationsViewModel
 from desktop.viewmodels.models import ModelsViewModel
 from desktop.viewmodels.network import NetworkViewModel
@@ -24,6 +25,7 @@ class Header(QWidget):
     sidebar_toggled = Signal()
     model_clicked = Signal()
     network_clicked = Signal()
+    answers_clicked = Signal()
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -41,6 +43,10 @@ class Header(QWidget):
         self.network_chip = Chip(theme, Shape.PILL, "shield-check", "success", least=240)
         self.model_chip.clicked.connect(self.model_clicked)
         self.network_chip.clicked.connect(self.network_clicked)
+        self.answers = icon_button(
+            theme, "sliders", tr("Answers in this conversation"), "", self.answers_clicked.emit
+        )
+        self.answers.hide()
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -51,6 +57,7 @@ class Header(QWidget):
         self._grid.addWidget(self.toggle, 0, 0)
         self._grid.addWidget(self.title, 0, 1)
         self._grid.addWidget(self.network_chip, 0, 3)
+        self._grid.addWidget(self.answers, 0, 4)
         self._grid.setColumnStretch(1, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -67,7 +74,7 @@ class Header(QWidget):
         self._narrow = narrow
         self._grid.removeWidget(self.model_chip)
         if narrow:
-            self._grid.addWidget(self.model_chip, 1, 0, 1, 4, Qt.AlignmentFlag.AlignRight)
+            self._grid.addWidget(self.model_chip, 1, 0, 1, 5, Qt.AlignmentFlag.AlignRight)
         else:
             self._grid.addWidget(self.model_chip, 0, 2)
 
@@ -91,6 +98,18 @@ class Header(QWidget):
         models.changed.connect(self._show_model)
         self._show_model()
         self._show_network(network)
+
+    def bind_answering(self, answering: AnsweringViewModel) -> None:
+        """Show what is chosen for the open conversation, and offer to change it."""
+
+        def show() -> None:
+            name = tr("Answers in this conversation")
+            describe(self.answers, name, answering.summary or tr("As JSON, or with LoRA adapters"), tip=True)
+            self.answers.show_marked(bool(answering.summary))
+
+        answering.changed.connect(show)
+        show()
+        self.answers.show()
 
     def _show_conversation(self) -> None:
         assert self._conversations is not None

@@ -100,6 +100,7 @@ class NoticeBar(QWidget):
 
     def _show(self, notice: Notice) -> None:
         self.notice = notice
+        self._restyle()
         self.text.setText(notice.text)
         self.setAccessibleName(notice.text)
         self.details.setVisible(bool(notice.detail))
@@ -128,7 +129,8 @@ class NoticeBar(QWidget):
         QGuiApplication.clipboard().setText(self.detail_text.toPlainText())
 
     def _restyle(self) -> None:
-        icon, token = self._symbol
+        good = self.notice is not None and self.notice.good
+        icon, token = ("check", "success") if good else self._symbol
         side = self._theme.scaled(18)
         self.symbol.setPixmap(self._theme.icon(icon, token).pixmap(side, side))
         self.detail_text.setMinimumHeight(self._theme.scaled(_DETAILS_PX) // 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QDialog,
@@ -85,6 +85,8 @@ class SettingRow(QWidget):
 class SettingsDialog(QDialog):
     """Bound to the settings; stays right when they change elsewhere."""
 
+    keys_wanted = Signal()
+
     def __init__(self, theme: Theme, parent: QWidget, settings: SettingsViewModel) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -96,6 +98,12 @@ class SettingsDialog(QDialog):
         self.sections = QListWidget()
         self.sections.setProperty("look", "sections")
         describe(self.sections, tr("Sections"), tr("The arrow keys change the page."))
+        self.keys_button = push_button(
+            tr("Access keys…"),
+            "quiet",
+            self._open_keys,
+            tr("Keys for the model hub, in the system's keychain"),
+        )
         self.pages = QStackedWidget()
         for section in dict.fromkeys(setting.section for setting in settings.declarations):
             self.sections.addItem(tr(section))
@@ -137,6 +145,7 @@ class SettingsDialog(QDialog):
         left = QVBoxLayout(side)
         left.setContentsMargins(8, 16, 8, 8)
         left.addWidget(self.sections)
+        left.addWidget(self.keys_button)
         close = push_button(
             tr("Close"), "plain", self.close, tr("Close the settings. They are saved already.")
         )
@@ -154,6 +163,10 @@ class SettingsDialog(QDialog):
         row.setSpacing(0)
         row.addWidget(side)
         row.addLayout(right, 1)
+
+    def _open_keys(self) -> None:
+        self.close()
+        self.keys_wanted.emit()
 
     def _show(self, key: str) -> None:
         if key in self.rows:

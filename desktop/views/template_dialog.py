@@ -59,6 +59,9 @@ class TemplateDialog(ExplainingDialog):
         shown.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         shown.setTabChangesFocus(True)
         shown.setMinimumHeight(self._theme.scaled(160))
+        place = shown.sizePolicy()
+        place.setRetainSizeWhenHidden(True)  # else the words above would spread over its room
+        shown.setSizePolicy(place)
         describe(shown, tr("The text of the template"), tr("It can be copied, not changed here."))
         return shown
 

@@ -95,6 +95,7 @@ class IconButton(QAbstractButton):
         self._theme = theme
         self._name = name
         self._primary = primary
+        self._marked = False
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         theme.changed.connect(self._restyle)
@@ -103,6 +104,12 @@ class IconButton(QAbstractButton):
     def show_icon(self, name: str) -> None:
         if name != self._name:
             self._name = name
+            self.update()
+
+    def show_marked(self, marked: bool) -> None:
+        """In the accent colour: what it stands for is switched on."""
+        if marked != self._marked:
+            self._marked = marked
             self.update()
 
     def _restyle(self) -> None:
@@ -130,9 +137,10 @@ class IconButton(QAbstractButton):
         """The tokens of the ground and of the symbol."""
         if self._primary:
             return ("accent", "on_accent") if self.isEnabled() else ("hover", "text_soft")
+        ink = "accent" if self._marked else "text_soft"
         if self.isDown():
-            return "selected", "text_soft"
-        return "hover" if self.underMouse() else "page", "text_soft"
+            return "selected", ink
+        return "hover" if self.underMouse() else "page", ink
 
 
 class ElidedText(Text):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from PySide6.QtWidgets import QDialog
 
+    from desktop.viewmodels.keys import KeysViewModel
     from desktop.viewmodels.models_page import ModelsPageViewModel
     from desktop.viewmodels.quantize import QuantizeViewModel
     from desktop.views.command_palette import CommandPalette
@@ -58,8 +59,9 @@ class MainWindow(QMainWindow):
         window_state: WindowState,
         first_run: bool,
         models_page: ModelsPageViewModel | None = None,
+        keys: KeysViewModel | None = None,
     ) -> None:
-        """`models_page`: what the models page is about; None for a window without one."""
+        """`models_page`: what the models page is about; `keys` those for services outside; None for without."""
         super().__init__()
         self._conversations = conversations
         self._chat = chat
@@ -68,6 +70,7 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self._state = window_state
         self._models_page = models_page
+        self._keys = keys
         self._palette_panel: CommandPalette | None = None
         self._model_panel: ModelPicker | None = None
         self.quantizer: Callable[[], QuantizeViewModel] | None = (
@@ -113,12 +116,14 @@ class MainWindow(QMainWindow):
         header.sidebar_toggled.connect(self._toggle_sidebar)
         header.model_clicked.connect(self._choose_model)
         header.network_clicked.connect(self._show_network)
+        header.answers_clicked.connect(self._show_answers)
+        header.bind_answering(self._chat.answering)
         self.page.status.bind(self._chat, self._models)
         self.page.composer.model_dropped.connect(self._models.open_file)
         self.page.composer.model_wanted.connect(self._choose_model)
         self.page.computer_asked.connect(self._show_computer)
-        self._conversations.opened.connect(self.area.leave)
-        self._conversations.opened.connect(self.page.composer.edit.setFocus)
+        self._models.template_wanted.connect(self._show_template_of)
+        self._conversations.opened.connect(self._show_conversation)
         self._settings.changed.connect(self._setting_changed)
         self._use_enter()
 
@@ -135,9 +140,6 @@ class MainWindow(QMainWindow):
         self.theme.dress(self.page.welcome.verticalScrollBar())
         self.theme.settle_style()
         self.is_complete = True
-        if part := self._state.get(_PART):
-            self._state.set(_PART, "")
-            self.area.show_models(part)
 
     # ---- commands
 
@@ -162,6 +164,7 @@ class MainWindow(QMainWindow):
             "find_previous": lambda: page.find_bar.previous(),
             "composer": self._in_conversation(page.composer.edit.setFocus),
             "model": self._choose_model,
+            "answers": self._show_answers,
             "open_model": self._open_model_file,
             "models": lambda: self.area.show_models("library"),
             "find_models": lambda: self.area.show_models("find"),
@@ -179,6 +182,7 @@ class MainWindow(QMainWindow):
             "stop": self._stop_or_close,
             "sidebar": self._toggle_sidebar,
             "network": self._show_network,
+            "secrets": self._show_secrets,
             "settings": self._show_settings,
             "keys": self._show_keys,
             "quit": self.close,
@@ -196,6 +200,14 @@ class MainWindow(QMainWindow):
             act()
 
         return go
+
+    def _show_conversation(self) -> None:
+        """A conversation was opened: it is in front, unless Alcove has started itself again from the models page."""
+        self.area.leave()
+        self.page.composer.edit.setFocus()
+        if part := self._state.get(_PART):
+            self._state.set(_PART, "")
+            self.area.show_models(part)
 
     def _start_new(self) -> None:
         self.area.leave()
@@ -253,6 +265,7 @@ class MainWindow(QMainWindow):
         page.header.sidebar_toggled.connect(self._toggle_sidebar)
         page.header.model_clicked.connect(self._choose_model)
         page.header.network_clicked.connect(self._show_network)
+        page.keys_wanted.connect(self._show_secrets)
         return page
 
     def _open_model_file(self) -> None:
@@ -263,11 +276,14 @@ class MainWindow(QMainWindow):
             self._models.open_file(path)
 
     def _show_template(self) -> None:
-        from desktop.views.template_dialog import template_dialog
-
         path = self._models.current_path
         if path is not None and self._models.templates is not None:
-            self._open(template_dialog(self.theme, self, self._models, str(path)))
+            self._show_template_of(str(path))
+
+    def _show_template_of(self, path: str) -> None:
+        from desktop.views.template_dialog import template_dialog
+
+        self._open(template_dialog(self.theme, self, self._models, path))
 
     def _make_current_smaller(self) -> None:
         if self._models.current_path is not None:
@@ -280,10 +296,18 @@ class MainWindow(QMainWindow):
         if self.quantizer is not None:
             self._open(quantize_dialog(self.theme, self, self.quantizer(), path, self._models.choose))
 
+    def _show_answers(self) -> None:
+        from desktop.views.answering_dialog import AnsweringDialog
+
+        self._models.look_around()
+        self._open(AnsweringDialog(self.theme, self, self._chat.answering))
+
     def _show_settings(self) -> None:
         from desktop.views.settings_dialog import SettingsDialog
 
-        self._open(SettingsDialog(self.theme, self, self._settings))
+        dialog = SettingsDialog(self.theme, self, self._settings)
+        dialog.keys_wanted.connect(self._show_secrets)
+        self._open(dialog)
 
     def _show_model_settings(self, path: str = "") -> None:
         """Of the model in use, unless another is named."""
@@ -299,6 +323,12 @@ class MainWindow(QMainWindow):
         from desktop.views.network_dialog import network_dialog
 
         self._open(network_dialog(self.theme, self, self._network))
+
+    def _show_secrets(self) -> None:
+        from desktop.views.secrets_dialog import secrets_dialog
+
+        if self._keys is not None:
+            self._open(secrets_dialog(self.theme, self, self._keys))
 
     def _show_computer(self) -> None:
         from desktop.views.dialogs import computer_dialog

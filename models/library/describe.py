@@ -22,6 +22,11 @@ _RERANKING = 4  # llama.h, LLAMA_POOLING_TYPE_RANK
 _NO_MODEL = ("imatrix", "controlvector", "vocab")
 
 
+_READ_EMBEDDINGS = tuple(
+    f".{part}.weight.lora_a" for part in ("attn_q", "attn_k", "attn_v", "ffn_up", "ffn_gate")
+)
+
+
 def look_at(candidate: Candidate) -> tuple[ModelFile, ...]:
     """Sizes and times of a candidate's files, without opening them. Size -1 for a file that can't be looked at."""
     expected = candidate.expected_sha256 or ("",) * len(candidate.paths)
@@ -133,7 +138,9 @@ def _told(entry: LibraryEntry, candidate: Candidate, headers: list[Header]) -> L
         size_label=told.size_label,
         quantization=told.quantization,
         context_tokens=min(told.trained_context, _LARGEST),
-        embedding_length=_number(header, "embedding_length"),
+        embedding_length=(
+            _adapted_width(header) if Kind.ADAPTER in kinds else _number(header, "embedding_length")
+        ),
         languages=_languages(header),
         licence=told.licence,
         openness=openness_of(told.licence, family, architecture, publishers),
@@ -178,6 +185,16 @@ def _tokenizer(header: Header) -> str:
         return ""
     kind, words = header.text("tokenizer.ggml.model"), header.text("tokenizer.ggml.pre")
     return _clean(f"{kind[:60]}/{words[:60]}/{header.vocabulary}")
+
+
+def _adapted_width(header: Header) -> int:
+    """The embedding length of the models an adapter can belong to, by a tensor that reads from it; 0 unknown."""
+    sides = (
+        tensor.shape[0]
+        for tensor in header.tensors
+        if tensor.name.endswith(_READ_EMBEDDINGS) and tensor.shape
+    )
+    return next((side for side in sides if 1 < side < _LARGEST), 0)
 
 
 def projector_widths(header: Header) -> tuple[int, ...]:

@@ -387,7 +387,7 @@ class Context:
         """`counts_positions`: the position of each token is given to llama.cpp, not asked of it."""
         self._pointer = pointer
         self._vocabulary = vocabulary
-        self._interrupt = interrupt  # holds the memory llama.cpp reads
+        self.interrupt = interrupt  # holds the memory llama.cpp reads
         self._memory = C.llama_get_memory(pointer)
         self._one = (C.llama_token * 1)()
         self._one_batch = C.llama_batch_get_one(self._one, 1)

@@ -28,6 +28,8 @@ except (FileNotFoundError, OSError, RuntimeError) as error:
     raise ImportError("llama.cpp was built without mtmd") from error
 
 _TEXT, _IMAGE = M.MTMD_INPUT_CHUNK_TYPE_TEXT, M.MTMD_INPUT_CHUNK_TYPE_IMAGE
+_OPERATIONS_AT_ONCE = 16
+"""Of an image, between two looks at whether it is still wanted. A layer has some 20."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,12 @@ class Projector:
         parameters.use_gpu = on_gpu
         parameters.print_timings = False
         parameters.n_threads = threads
-        parameters.warmup = (
-            False  # it would take the memory of the largest image before anybody has shown one
-        )
+        # Warming up would take the memory of the largest image before anybody has shown one.
+        parameters.warmup = False
+        self._operations = 0
+        # Asked before and after operations of the graph (ggml-backend.h): the only way to stop one under way.
+        self._watch = llama.C.ggml_backend_sched_eval_callback(self._go_on)  # type: ignore[attr-defined]
+        parameters.cb_eval = self._watch
         self._context = context
         self._pointer = M.mtmd_init_from_file(os.fsencode(path), model.pointer, parameters)
         self._at_hand: tuple[str, Any] | None = None  # the decoded parts of the newest image
@@ -88,7 +93,7 @@ class Projector:
     def read(self, image: Image, number: int, position: int) -> llama.Decoded:
         """Put the rows of one part into the cache. `number`: of the part in `layout`.
 
-        Raises `RuntimeFault` IMAGE_UNREADABLE. An image is computed as a whole: an interrupt is seen afterwards.
+        INTERRUPTED: nothing of it is to be relied on. Raises `RuntimeFault` IMAGE_UNREADABLE.
         """
         chunk = M.mtmd_input_chunks_get(self._decoded(image), number)
         cells = M.mtmd_input_chunk_get_n_tokens(chunk)
@@ -96,6 +101,8 @@ class Projector:
             raise RuntimeFault(Fault.GENERATION_FAILED, f"an image of {cells} tokens in one batch")
         if M.mtmd_encode_chunk(self._pointer, chunk) != 0:
             raise RuntimeFault(Fault.GENERATION_FAILED, "the image could not be computed")
+        if self._context.interrupt.is_set:  # then the rows are half computed, and llama.cpp does not say so
+            return llama.Decoded.INTERRUPTED
         after = ctypes.c_int32(0)  # llama_pos
         status = M.mtmd_helper_decode_image_chunk(
             *(self._pointer, self._context.pointer, chunk, M.mtmd_get_output_embd(self._pointer)),
@@ -109,6 +116,13 @@ class Projector:
     def close(self) -> None:
         self._forget()
         M.mtmd_free(self._pointer)
+
+    def _go_on(self, _: object, ask: bool, __: object) -> bool:
+        """`ask`: whether to be called again after this operation. After it: False to stop."""
+        if ask:
+            self._operations += 1
+            return self._operations % _OPERATIONS_AT_ONCE == 0
+        return not self._context.interrupt.is_set
 
     def _part(self, chunk: Any, image: Image, index: int) -> Part:
         if M.mtmd_input_chunk_get_type(chunk) == _TEXT:

@@ -126,6 +126,7 @@ class PromptBuilder:
         self, turns: Sequence[Turn], tools: Sequence[Tool] = (), effort: Effort = Effort.AUTOMATIC
     ) -> Prompt:
         """Render and tokenize. Raises `RuntimeFault` TEMPLATE_BROKEN."""
+        self.sight.begin()
         newest = max((place for place, turn in enumerate(turns) if turn.role == "user"), default=-1)
         hidden = [self._hidden(turn, place == newest) for place, turn in enumerate(turns)]
         self._enter_stage("template")

@@ -59,6 +59,10 @@ class Sight:
         self._layouts: dict[str, tuple[Part, ...]] = {}
         self._images: dict[str, Image] = {}
 
+    def begin(self) -> None:
+        """Another prompt is built: the images of the one before are not needed any more."""
+        self._images.clear()
+
     def marks(self, turn: Turn, newest: bool) -> str:
         """What stands before a turn's text, in place of its images.
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from models import hub
 from models.download import Downloads
 from models.download_values import (
     DownloadFault,
@@ -21,6 +20,7 @@ from models.download_values import (
 from models.download_values import Event as DownloadEvent
 from models.http import HttpFault, HttpProblem, Refused, Response
 from models.hub_faults import HubFault, HubKind
+from models.hub_values import PUBLIC_HUB
 from models.runtime.faults import RuntimeFault
 from providers.gate.errand import current_errand
 from providers.gate.faults import GateError
@@ -47,6 +47,7 @@ from providers.gate.hub_messages import (
 )
 from providers.gate.hub_queue import HubQueue
 from providers.gate.key_errands import KeyErrands
+from providers.gate.lazy_hub import LazyHub
 from providers.gate.protocol import GateFault
 from providers.gate.rules import Setting
 from providers.gate.transport import GatedClient, GatedHttp
@@ -69,13 +70,13 @@ class HubErrands:
     """What a broker does with its hub. Each method runs in a thread of its own and may be given up."""
 
     def __init__(self, setting: Setting, client: GatedClient) -> None:
-        self.keys = KeyErrands(setting)
-        self._endpoint = setting.mirror.url.rstrip("/") or hub.PUBLIC_HUB
+        self._library = LazyHub(client)
+        self.keys = KeyErrands(setting, self._library)
+        self._endpoint = setting.mirror.url.rstrip("/") or PUBLIC_HUB
         self._home = Path(setting.home)
         self._http = _HopByHop(GatedHttp(client, follow_redirects=False))
         self._queue = HubQueue(self._http, self._home, self.token_for)
         self._headers = HeaderShelf(self._http)
-        hub.use_client(lambda: client)
 
     def token_for(self, endpoint: str) -> str | None:
         """The person's token for a hub, asked for before each request that may need one; None for none.
@@ -92,13 +93,15 @@ class HubErrands:
 
     def search(self, asked: HubSearch, _: GatedHttp, send: Send) -> None:
         with _refusals(send):
-            send(HubFound(hub.search(self._endpoint, asked.query, self.token_for(self._endpoint))))
+            send(
+                HubFound(self._library().search(self._endpoint, asked.query, self.token_for(self._endpoint)))
+            )
 
     def look(self, asked: HubLook, _: GatedHttp, send: Send) -> None:
         with _refusals(send):
             token = self.token_for(self._endpoint)
-            page = hub.page(self._endpoint, asked.repo, token=token)
-            send(HubModelPage(page, hub.files(self._endpoint, asked.repo, page.sha, token)))
+            page = self._library().page(self._endpoint, asked.repo, token=token)
+            send(HubModelPage(page, self._library().files(self._endpoint, asked.repo, page.sha, token)))
 
     def fit(self, asked: HubFit, _: GatedHttp, send: Send) -> None:
         with _refusals(send):
@@ -140,7 +143,7 @@ class HubErrands:
 
     def _wanted(self, repo: str, revision: str, paths: tuple[str, ...]) -> Wanted:
         """The files with the sizes and hashes that the hub gives for them, not that somebody else says."""
-        listing = hub.files(self._endpoint, repo, revision, self.token_for(self._endpoint))
+        listing = self._library().files(self._endpoint, repo, revision, self.token_for(self._endpoint))
         known = {file.path: file for model in listing.models for file in model.files}
         missing = [path for path in paths if path not in known]
         if missing:

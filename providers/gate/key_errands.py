@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from models import hub
 from models.hub_faults import HubFault, HubKind
+from models.hub_values import PUBLIC_HUB
 from providers import keychain
 from providers.gate.hub_messages import HubRefused
 from providers.gate.key_messages import KeyDrop, KeyHeld, KeyHold, KeyTest, KeyWorks
+from providers.gate.lazy_hub import LazyHub
 from providers.gate.rules import Setting
 from providers.gate.transport import GatedHttp
 from providers.keychain import KeychainFault, KeychainState
@@ -31,9 +32,10 @@ Handler = Callable[[Any, GatedHttp, Send], None]
 class KeyErrands:
     """What a broker knows of keys. Each method runs in the thread of the request that needs it."""
 
-    def __init__(self, setting: Setting) -> None:
-        self._endpoint = setting.mirror.url.rstrip("/") or hub.PUBLIC_HUB
+    def __init__(self, setting: Setting, library: LazyHub) -> None:
+        self._endpoint = setting.mirror.url.rstrip("/") or PUBLIC_HUB
         self._hub = hub_key(self._endpoint)
+        self._library = library
         self._held: dict[Owner, Secret] = {}
         self._not_before = 0.0  # of time.monotonic()
         self._state = KeychainState.READY
@@ -101,6 +103,6 @@ class KeyErrands:
         if token is None:
             return send(HubRefused(NO_KEY))
         try:
-            send(KeyWorks(hub.whoami(self._endpoint, token)))
+            send(KeyWorks(self._library().whoami(self._endpoint, token)))
         except HubFault as fault:
             send(HubRefused(fault.kind.value, fault.detail, fault.facts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -76,29 +77,37 @@ def test_the_pixels_to_be_shown_are_plain_numbers() -> None:
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="file:///etc/passwd"/></svg>'
 
 
-@pytest.mark.parametrize(
-    ("data", "fault"),
-    [
-        (b"", Fault.IMAGE_FORMAT),
-        (b"words", Fault.IMAGE_FORMAT),
-        (SVG, Fault.IMAGE_FORMAT),
-        (b"%PDF-1.7 ...", Fault.IMAGE_FORMAT),
-        (png()[:60], Fault.IMAGE_UNREADABLE),
-        (png_of(60_000, 60_000, b""), Fault.IMAGE_TOO_LARGE),
-        (bytes(MOST_FILE_BYTES + 1), Fault.IMAGE_FILE_TOO_LARGE),
-    ],
-    ids=["empty", "words", "svg", "pdf", "cut", "huge", "heavy"],
+BAD = (
+    (b"", Fault.IMAGE_FORMAT),
+    (b"words", Fault.IMAGE_FORMAT),
+    (SVG, Fault.IMAGE_FORMAT),
+    (b"%PDF-1.7 ...", Fault.IMAGE_FORMAT),
+    (png()[:60], Fault.IMAGE_UNREADABLE),
+    (png_of(60_000, 60_000, b""), Fault.IMAGE_TOO_LARGE),
+    (bytes(MOST_FILE_BYTES + 1), Fault.IMAGE_FILE_TOO_LARGE),
 )
-def test_what_is_no_usable_image_is_a_sentence(data: bytes, fault: Fault) -> None:
-    async def refuse(pictures: Pictures) -> RuntimeFault:
-        with pytest.raises(RuntimeFault) as refused:
-            await pictures.prepare(data)
-        assert (await pictures.prepare(png())).width  # and the next one is taken
-        return refused.value
 
-    refused = use(refuse)
-    assert refused.fault is fault
-    assert model_fault(refused.fault, "", refused.facts, "model").text.endswith(".")
+
+def test_what_is_no_usable_image_is_a_sentence_and_the_next_one_is_taken() -> None:
+    async def refuse(pictures: Pictures) -> None:
+        for data, fault in BAD:
+            with pytest.raises(RuntimeFault) as refused:
+                await pictures.prepare(data)
+            assert refused.value.fault is fault, data[:20]
+            assert model_fault(fault, "", refused.value.facts, "model").text.endswith(".")
+        assert (await pictures.prepare(png())).width
+
+    use(refuse)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other locks")
+def test_the_process_that_decodes_images_has_no_network_and_starts_no_program() -> None:
+    async def look(pictures: Pictures) -> str:
+        await pictures.prepare(png())
+        return Path(f"/proc/{pictures.pid}/status").read_text("utf-8")
+
+    status = use(look)
+    assert "NoNewPrivs:\t1" in status and "Seccomp:\t2" in status
 
 
 def test_a_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,10 +12,11 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
-import secretstorage
-from jeepney import DBusAddress, message_bus, new_method_call
-from jeepney.io.blocking import DBusConnection, Proxy, open_dbus_connection
-from secretstorage.util import add_match_rules
+if sys.platform == "linux":  # on other systems the tests that use this are skipped
+    import secretstorage
+    from jeepney import DBusAddress, message_bus, new_method_call
+    from jeepney.io.blocking import DBusConnection, Proxy, open_dbus_connection
+    from secretstorage.util import add_match_rules
 
 NAME = "org.freedesktop.secrets"
 _PATIENCE = 30.0

@@ -16,8 +16,16 @@ IMAGE_TOKENS = 16
 _PATCH, _SIDE, _WIDTH, _HEADS, _FEED_FORWARD = 14, 4, 32, 2, 64
 
 
-def write_projector(path: Path, width: int = STARTER_WIDTH, *, kind: str = "mlp", name: str = "") -> Path:
-    """A vision transformer of two layers, and two matrices to the `width` of the model it is for."""
+def write_projector(
+    path: Path,
+    width: int = STARTER_WIDTH,
+    *,
+    kind: str = "mlp",
+    name: str = "",
+    side: int = _SIDE,
+    layers: int = 2,
+) -> Path:
+    """A vision transformer, and two matrices to the `width` of the model it is for. `side`: patches in a row."""
     writer = GGUFWriter(path, "clip")
     writer.add_type("mmproj")
     writer.add_name(name or "Tiny projector")
@@ -25,7 +33,7 @@ def write_projector(path: Path, width: int = STARTER_WIDTH, *, kind: str = "mlp"
     writer.add_string("clip.projector_type", kind)
     writer.add_bool("clip.use_gelu", True)
     numbers = {
-        "image_size": _SIDE * _PATCH, "patch_size": _PATCH, "embedding_length": _WIDTH, "block_count": 2,
+        "image_size": side * _PATCH, "patch_size": _PATCH, "embedding_length": _WIDTH, "block_count": layers,
         "feed_forward_length": _FEED_FORWARD, "attention.head_count": _HEADS, "projection_dim": width,
     }  # fmt: skip
     for key, number in numbers.items():
@@ -34,7 +42,7 @@ def write_projector(path: Path, width: int = STARTER_WIDTH, *, kind: str = "mlp"
     writer.add_array("clip.vision.image_mean", [0.5, 0.5, 0.5])
     writer.add_array("clip.vision.image_std", [0.5, 0.5, 0.5])
     dice = np.random.default_rng(7)
-    shapes = _qwen_shapes(width) if kind == QWEN else _shapes(width)
+    shapes = _qwen_shapes(width) if kind == QWEN else _shapes(width, side, layers)
     for tensor, shape in shapes.items():
         values = dice.normal(0, 0.3, shape).astype(np.float32)
         writer.add_tensor(tensor, np.ones(shape, np.float32) if tensor.endswith("ln1.weight") else values)
@@ -45,10 +53,10 @@ def write_projector(path: Path, width: int = STARTER_WIDTH, *, kind: str = "mlp"
     return path
 
 
-def _shapes(width: int) -> dict[str, tuple[int, ...]]:
+def _shapes(width: int, side: int = _SIDE, layers: int = 2) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {
         "v.patch_embd.weight": (_WIDTH, 3, _PATCH, _PATCH),
-        "v.position_embd.weight": (_SIDE * _SIDE, _WIDTH),
+        "v.position_embd.weight": (side * side, _WIDTH),
         "v.pre_ln.weight": (_WIDTH,),
         "v.pre_ln.bias": (_WIDTH,),
         "mm.0.weight": (64, _WIDTH),
@@ -56,7 +64,7 @@ def _shapes(width: int) -> dict[str, tuple[int, ...]]:
         "mm.2.weight": (width, 64),
         "mm.2.bias": (width,),
     }
-    for layer in range(2):
+    for layer in range(layers):
         block = f"v.blk.{layer}."
         for part in ("attn_q", "attn_k", "attn_v", "attn_out"):
             shapes |= {f"{block}{part}.weight": (_WIDTH, _WIDTH), f"{block}{part}.bias": (_WIDTH,)}

@@ -23,9 +23,10 @@ from desktop.store.store import Store
 from desktop.viewmodels.chat import ChatState, ChatViewModel
 from desktop.viewmodels.conversations import ConversationsViewModel
 from desktop.viewmodels.hub_link import HubLink
+from desktop.viewmodels.keys import KeysViewModel
 from desktop.viewmodels.models import ModelsViewModel
 from desktop.viewmodels.models_page import make_models_page
-from desktop.viewmodels.network import NetworkViewModel
+from desktop.viewmodels.network import NetworkViewModel, Turn
 from desktop.viewmodels.opening import Opening
 from desktop.viewmodels.settings import SettingsViewModel
 from desktop.viewmodels.window import WindowState
@@ -100,7 +101,10 @@ class WindowParts:
         first_run: bool = False,
         report: LockReport = LOCKED,
         managed: dict[str, Any] | None = None,
+        turn: Turn | None = None,
+        finds_models: bool = False,
     ) -> None:
+        """`turn`: what turning the network switch does; None where it can't be turned."""
         said = echo or Echo()
         self.plain_settings = Settings(home / "settings.json", managed or {})
         self.plain_settings.load()
@@ -110,12 +114,13 @@ class WindowParts:
         self.shelf = Shelf(lambda path, options: _made(path, options, said))
         self.state = WindowState(home / "window.json")
         self.conversations = ConversationsViewModel(self.bridge, self.store)
-        self.models = ModelsViewModel(self.bridge, self.shelf, inspect, self.plain_settings)
+        found = Library(Paths(home), stores=()) if finds_models else None
+        self.models = ModelsViewModel(self.bridge, self.shelf, inspect, self.plain_settings, found)
         self.chat = ChatViewModel(
             self.bridge, self.store, self.session, self.conversations, self.models, self.plain_settings
         )
         self.settings = SettingsViewModel(self.plain_settings)
-        self.network = NetworkViewModel(report)
+        self.network = NetworkViewModel(report, None, turn)
         self.link = HubLink()
         self.models_page = make_models_page(
             self.bridge,
@@ -127,6 +132,7 @@ class WindowParts:
             Paths(home),
         )
         self.library = self.models_page.library
+        self.keys = KeysViewModel(self.bridge, self.link, self.network.hub, online=False)
         self.window = MainWindow(
             self.conversations,
             self.chat,
@@ -136,6 +142,7 @@ class WindowParts:
             self.state,
             first_run,
             self.models_page,
+            self.keys,
         )
         self.conversations.notice.connect(self.chat.notice)
         self.models.notice.connect(self.chat.notice)

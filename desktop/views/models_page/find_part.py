@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from desktop.i18n import tr
-from desktop.viewmodels.hub_words import found_words, licence_words, offline_words
+from desktop.viewmodels.hub_words import found_words, licence_meaning, offline_words
 from desktop.viewmodels.model_words import one_line
 from desktop.viewmodels.models_page import ModelsPageViewModel
 from desktop.viewmodels.network import NetworkViewModel
@@ -25,7 +25,7 @@ from desktop.views.widgets import Text, describe, push_button
 from desktop.words import gigabytes, openness_words, recommendation_words
 from models.estimate import Verdict
 from models.hub_values import Found, Gate
-from models.recommend import Purpose, Recommendation, licence, list_date
+from models.recommend import Purpose, Recommendation, list_date
 
 _SHOW_MS = 100
 
@@ -41,6 +41,7 @@ class FindPart(PartOfPage):
         before_turning: Callable[[], object],
     ) -> None:
         super().__init__()
+        self._library = page.library
         self._search = page.search
         self._hub_page = page.hub_page
         self._downloads = page.downloads
@@ -95,8 +96,8 @@ class FindPart(PartOfPage):
     def _bind(self) -> None:
         self._later = QTimer(self, singleShot=True, interval=_SHOW_MS)
         self._later.timeout.connect(self._show)
-        for source in (self._search.changed, self._hub_page.changed, self._downloads.changed):
-            source.connect(self._show_soon)
+        for bound in (self._search, self._hub_page, self._downloads, self._library):
+            bound.changed.connect(self._show_soon)
         self.field.returnPressed.connect(self._start)
         self.field.textChanged.connect(self._typed)
         self.filters.changed.connect(self._start)
@@ -104,6 +105,7 @@ class FindPart(PartOfPage):
         self.list.entered.connect(self._entered)
         self.pair.came_back.connect(self.list.setFocus)
         self.pane.said.connect(self.said)
+        self.pane.keys_wanted.connect(self.keys_wanted)
         self.pane.versions.use_wanted.connect(self._use)
         self.pane.versions.downloads_wanted.connect(lambda: self.part_wanted.emit("downloads"))
 
@@ -112,6 +114,8 @@ class FindPart(PartOfPage):
     def open(self) -> None:
         self._search.begin()
         self._downloads.begin()
+        if not self._library.count:
+            self._library.look()  # what is here already is not to be fetched again
         self._show()
 
     def take_keyboard(self) -> None:
@@ -212,15 +216,13 @@ class Advice(Pane):
         model = advised.model
         self.name.setText(model.name)
         self.words.setText(" ".join((tr(model.why), recommendation_words(advised))))
-        known = licence(model.licence)
-        means = tr(known.words) if known is not None else ""
         rows = (
             (tr("Publisher"), model.maker),
             (
                 tr("Download"),
                 tr("{size}, as {kind}", size=gigabytes(model.download), kind=model.quantization),
             ),
-            (tr("Licence"), ": ".join(part for part in (licence_words(model.licence), means) if part)),
+            (tr("Licence"), licence_meaning(model.licence)),
             (tr("How open"), openness_words(model.openness)),
             (tr("Address"), model.source),
         )

@@ -25,6 +25,7 @@ class HubPane(Pane):
     """Bound to the page that is open."""
 
     said = Signal(str)
+    keys_wanted = Signal()
 
     def __init__(self, theme: Theme, page: HubPageViewModel, downloads: DownloadsViewModel) -> None:
         super().__init__(theme, tr("Model on the hub"))
@@ -34,6 +35,10 @@ class HubPane(Pane):
         self.name.setMinimumWidth(80)
         self.line = Text(theme, "", "soft", wrap=True)
         self.gate = Text(theme, "", wrap=True)
+        self.keys = push_button(
+            tr("Put in the token…"), "plain", self.keys_wanted.emit, tr("Keys for the model hub")
+        )
+        self.keys_row = FlowBox(self.keys)
         self.state = Text(theme, "", wrap=True)
         self.again = push_button(
             tr("Try again"), "plain", page.try_again, tr("Ask the hub for this page again")
@@ -56,7 +61,7 @@ class HubPane(Pane):
         head = QVBoxLayout()
         head.setContentsMargins(24, 16, 24, 0)
         head.setSpacing(8)
-        for part in (self.name, self.line, self.gate, self.state, self.again_row):
+        for part in (self.name, self.line, self.gate, self.keys_row, self.state, self.again_row):
             head.addWidget(part)
         column = self.column
         column.setContentsMargins(0, 0, 0, 0)
@@ -84,6 +89,8 @@ class HubPane(Pane):
         self.gate.setText(gated)
         self.gate.setVisible(bool(gated))
         problem = model.problem
+        asks = problem is not None and problem.detail in ("gated_no_token", "token_wrong")
+        self.keys_row.setVisible(bool(gated) or asks)
         self.again_row.setVisible(problem is not None)
         self.state.setVisible(not there)
         self.state.setText(problem.text if problem is not None else tr("Asking the hub for this page…"))

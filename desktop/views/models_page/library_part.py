@@ -116,6 +116,7 @@ class LibraryPart(PartOfPage):
     def _show(self) -> None:
         library = self._library
         rows = library.rows
+        self.list.begin_with = library.in_use
         self.list.show_rows([_row(row, library.in_use) for row in rows])
         if not self.list.current and not self._was_picked:
             self.list.pick(library.in_use)  # once it has been found

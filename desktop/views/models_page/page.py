@@ -32,6 +32,7 @@ class ModelsPage(QWidget):
 
     left = Signal()
     comes_back = Signal(str)
+    keys_wanted = Signal()
 
     def __init__(
         self,
@@ -55,8 +56,8 @@ class ModelsPage(QWidget):
         for name, (text, description, _) in self._offers().items():
             self.tabs.add(name, text, description)
         self.stack = QStackedWidget()
-        self.notices = NoticeBar(theme)
-        self.undo = UndoBar(theme)
+        self._notices: NoticeBar | None = None
+        self._undo: UndoBar | None = None
         self.remark = Text(theme, "", "soft", wrap=True)
         self.remark.hide()
         self._forget = QTimer(self, singleShot=True, interval=_REMARK_MS)
@@ -72,10 +73,9 @@ class ModelsPage(QWidget):
         top.setSpacing(8)
         top.addWidget(self.back, 0, Qt.AlignmentFlag.AlignTop)
         top.addWidget(self.tabs, 1)
-        below = QVBoxLayout()
+        below = self._below = QVBoxLayout()
         below.setContentsMargins(16, 0, 16, 0)
-        for bar in (self.notices, self.undo, self.remark):
-            below.addWidget(bar)
+        below.addWidget(self.remark)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -131,6 +131,7 @@ class ModelsPage(QWidget):
             made.used.connect(self.left)
             made.said.connect(self.say)
             made.part_wanted.connect(self.open)
+            made.keys_wanted.connect(self.keys_wanted)
             self.stack.addWidget(made)
         return self._parts[name]
 
@@ -155,18 +156,44 @@ class ModelsPage(QWidget):
 
     def step_back(self) -> bool:
         """Close what is open inside the page. False when nothing is."""
-        for bar in (self.notices, self.undo):
-            if bar.isVisible():
+        for bar in (self._notices, self._undo):
+            if bar is not None and bar.isVisible():
                 bar.dismiss()
                 return True
         return self.part(self.current).close_details()
 
     def _count_downloads(self) -> None:
         """The tab says how many are on their way, for whoever looks at another part."""
+        problem = self._page.downloads.problem
+        if problem is not None and problem.detail == "gone" and self.isVisible():
+            again = tr("Start Alcove again")
+            self.notices.show_notice(Notice(problem.text, action_text=again, action=self._start_again))
         count = len(self._page.downloads.queue)
         self.tabs.buttons[DOWNLOADS].say(tr("Downloads ({count})", count=count) if count else tr("Downloads"))
 
+    def _start_again(self) -> None:
+        """The broker has ended, and a locked window can start no other."""
+        self.comes_back.emit(self.current)
+        if why := self._network.turn(self._network.position):
+            self.notices.show_notice(Notice(why))
+
     # ---- words
+
+    @property
+    def notices(self) -> NoticeBar:
+        """Made when there is first something to say."""
+        if self._notices is None:
+            self._notices = NoticeBar(self._theme)
+            self._below.insertWidget(0, self._notices)
+        return self._notices
+
+    @property
+    def undo(self) -> UndoBar:
+        """Made when there is first something to take back."""
+        if self._undo is None:
+            self._undo = UndoBar(self._theme)
+            self._below.insertWidget(self._below.indexOf(self.remark), self._undo)
+        return self._undo
 
     def _notice(self, notice: Notice) -> None:
         if self.isVisible():

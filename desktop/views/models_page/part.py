@@ -7,11 +7,14 @@ from PySide6.QtWidgets import QWidget
 
 
 class PartOfPage(QWidget):
-    """`used`: a model was chosen to answer. `said`: something to say in passing. `part_wanted`: another part."""
+    """`used`: a model was chosen to answer. `said`: something to say in passing. `part_wanted`: another part.
+    `keys_wanted`: to put in the token that a model asks for.
+    """
 
     used = Signal()
     said = Signal(str)
     part_wanted = Signal(str)
+    keys_wanted = Signal()
 
     def open(self) -> None:
         """It is seen from now on."""

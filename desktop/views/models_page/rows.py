@@ -92,6 +92,7 @@ class RowList(QListView):
         self._theme = theme
         self.rows = Rows(self)
         self._keeps_still = False
+        self.begin_with = ""  # the row where the keyboard begins, if it is there; else the first
         self.setModel(self.rows)
         self.setItemDelegate(RowPainter(theme, self))
         self.setUniformItemSizes(uniform)
@@ -126,6 +127,8 @@ class RowList(QListView):
                 self.verticalScrollBar().setValue(top)
         finally:
             self._keeps_still = False
+        if not self.currentIndex().isValid() and self.hasFocus():
+            self._begin()
         if here and self.current != here:
             self.picked.emit("")
 
@@ -144,8 +147,16 @@ class RowList(QListView):
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         if not self.currentIndex().isValid() and event.reason() != Qt.FocusReason.MouseFocusReason:
-            first = (row for row in range(self.rows.rowCount()) if self.rows.index(row).data(KEY))
-            self.setCurrentIndex(self.rows.index(next(first, -1)))
+            self._begin()
+
+    def _begin(self) -> None:
+        """The keyboard is here, and has to be seen somewhere: on the first row that can be chosen."""
+        first = self.rows.row_of(self.begin_with) if self.begin_with else None
+        if first is None:
+            rows = range(self.rows.rowCount())
+            first = next((row for row in rows if self.rows.index(row).data(KEY)), None)
+        if first is not None:
+            self.setCurrentIndex(self.rows.index(first))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QSizePolicy, QWidget
 
 from desktop.views.models_page.flow import Flow
 from desktop.views.theme import Theme
@@ -21,7 +21,6 @@ class TabButton(QAbstractButton):
         self._theme = theme
         self.setText(text)
         self.setCheckable(True)
-        self.setAutoExclusive(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -78,10 +77,12 @@ class Tabs(QWidget):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self._theme = theme
+        self._group = QButtonGroup(self)  # one of them is chosen, and that one is reached by Tab
         self.buttons: dict[str, TabButton] = {}
 
     def add(self, name: str, text: str, description: str) -> None:
         button = self.buttons[name] = TabButton(self._theme, text, description)
+        self._group.addButton(button)
         button.toggled.connect(lambda on: self.changed.emit(name) if on else None)
         self._flow.addWidget(button)
 

@@ -43,7 +43,9 @@ class Versions(QWidget):
         describe(
             self.sees, tr("With the part that sees images"), tr("Without it, the model reads text only.")
         )
-        self.button = push_button(tr("Download"), "primary", self._act)
+        self.button = push_button(
+            tr("Download"), "primary", self._act, tr("Fetch the version that is chosen")
+        )
         self._lay_out(theme)
         self.context.activated.connect(lambda _: page.choose_context(int(self.context.currentData())))
         self.list.picked.connect(self._picked)

@@ -15,6 +15,10 @@ from pytestqt.qtbot import QtBot
 from support.library_files import sha256_of, write_chat_model, write_gguf, write_split
 from support.window_parts import WindowParts, shown
 
+from desktop.processes.switch import Position, Switch
+from desktop.views.model_picker import ModelPicker
+from desktop.views.models_page.downloads_part import DownloadsPart
+from desktop.views.models_page.find_part import FindPart
 from desktop.views.models_page.library_part import LibraryPart
 from desktop.views.models_page.page import ModelsPage
 from models.library.entry import Kind
@@ -197,3 +201,72 @@ def test_another_conversation_takes_the_place_of_the_page(qtbot: QtBot, tmp_path
             assert parts.window.area.models is not None
             parts.window.run(leave)
             assert parts.window.area.models is None
+
+
+def test_offline_the_page_says_so_calmly_and_its_button_comes_back_to_the_same_part(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    turned: list[Switch] = []
+    again: list[bool] = []
+    with shown(qtbot, tmp_path, turn=turned.append) as parts:
+        parts.network.restart_wanted.connect(lambda: again.append(True))
+        parts.window.run("find_models")
+        page = parts.window.area.models
+        assert page is not None
+        find = page.part("find")
+        assert isinstance(find, FindPart)
+        assert not find.field.isEnabled()
+        assert "can't reach the model hub" in words_of(find.advice)
+        assert "ledger" in words_of(find.advice)
+        qtbot.waitUntil(lambda: find.list.rows.rowCount() > 5, timeout=20_000)
+        find.list.setFocus()
+        QTest.keyClick(find.list, Qt.Key.Key_Down)
+        QTest.keyClick(find.list, Qt.Key.Key_Return)
+        assert find.advice.facts.shown[0][0] == "Publisher"
+        find.offline.button.click()
+        assert [switch.position for switch in turned] == [Position.DOWNLOADS]
+        assert again == [True]
+    with shown(qtbot, tmp_path) as parts:
+        page = parts.window.area.models
+        assert page is not None
+        assert page.current == "find"
+    with shown(qtbot, tmp_path) as parts:  # once
+        assert parts.window.area.models is None
+
+
+def test_a_switch_that_cannot_be_stored_is_a_sentence_on_the_page(qtbot: QtBot, tmp_path: Path) -> None:
+    def refuse(_: Switch) -> None:
+        raise OSError(28, "No space left on device")
+
+    with shown(qtbot, tmp_path, turn=refuse) as parts:
+        parts.window.run("downloads")
+        page = parts.window.area.models
+        assert page is not None
+        part = page.part("downloads")
+        assert isinstance(part, DownloadsPart)
+        part.offline.button.click()
+        assert "No space left" in part.offline.problem.text()
+        assert not part.offline.problem.isHidden()
+
+
+def test_the_picker_the_sidebar_and_a_key_lead_to_the_page(qtbot: QtBot, tmp_path: Path) -> None:
+    with shown(qtbot, tmp_path) as parts:
+        parts.window.run("model")
+        picker = parts.window.findChild(ModelPicker)
+        assert picker is not None
+        picker.find_more.click()
+        page = parts.window.area.models
+        assert page is not None
+        assert page.current == "find"
+        tab = page.tabs.buttons["find"]
+        tab.setFocus()
+        QTest.keyClick(tab, Qt.Key.Key_Right)
+        assert page.current == "downloads"
+        page.back.click()
+        assert parts.window.area.models is None
+        parts.window.sidebar.models.click()
+        assert page.current == "library"
+        page.back.click()
+        held = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+        QTest.keyClick(parts.window.page.composer.edit, Qt.Key.Key_M, held)
+        assert parts.window.area.models is page

@@ -31,6 +31,7 @@ from desktop.views.widgets import plain
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
 
 CONTROLS = (QAbstractButton, QLineEdit, QPlainTextEdit, QAbstractSpinBox, QComboBox, QAbstractItemView)
+PAGES = ("models", "find_models", "downloads")
 EVIL = "<img src='file:///etc/passwd'> & <b>bold</b>"
 
 
@@ -41,7 +42,7 @@ def everything(parts: WindowParts) -> Iterator[QWidget]:
     window.page.composer.edit_message(1, "text")
     parts.chat.notice.emit(Notice(EVIL, EVIL, "Do it", lambda: None))
     parts.conversations.delete(parts.conversations.items[0].id)
-    for command in ("palette", "model", "models", "settings", "network", "keys"):
+    for command in ("palette", "model", *PAGES, "settings", "network", "keys"):
         window.run(command)
     window.page.computer_asked.emit()
     QApplication.processEvents()
