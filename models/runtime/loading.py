@@ -55,6 +55,7 @@ Send = Callable[[Report], None]
 # What the stages may take, generously: per token of vocabulary, per byte, for a GPU.
 _VOCABULARY_TOKENS_PER_SECOND = 15_000
 _BYTES_PER_SECOND = 500_000_000
+_CONTEXT_SECONDS = 10.0  # on a machine that is busy with other things
 _GPU_START_SECONDS = 90.0  # a driver that compiles its programs for the first time
 
 _NOT_THE_GPU = (Fault.LOAD_CANCELLED, Fault.OPTIONS_DO_NOT_FIT, Fault.UNSUPPORTED_ARCHITECTURE)
@@ -205,7 +206,9 @@ class Loader:
             try:
                 model = self._read_weights(path, header, options, on_gpu)
                 undo.callback(model.close)
-                self._send(Stage("context", fit.need_bytes / _BYTES_PER_SECOND + gpu_seconds))
+                self._send(
+                    Stage("context", _CONTEXT_SECONDS + fit.need_bytes / _BYTES_PER_SECOND + gpu_seconds)
+                )
                 context = model.new_context(
                     fit.context_tokens,
                     options,
