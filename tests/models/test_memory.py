@@ -74,7 +74,7 @@ def test_less_precision_and_smaller_batches_need_less() -> None:
     assert choose_fit(header, replace(CONTEXT, flash_attention=False), 1 << 40).need_bytes > usual
 
 
-@pytest.mark.parametrize("scaling", list(RopeScaling))
+@pytest.mark.parametrize("scaling", [RopeScaling.YARN])
 def test_stretched_positions_give_a_model_more_room_than_it_was_trained_for(
     tmp_path: Path, scaling: RopeScaling
 ) -> None:
