@@ -39,6 +39,7 @@ class AnsweringDialog(ExplainingDialog):
         answering.changed.connect(self._show)
         self._show()
         self.finish()
+        self.json.setFocus()  # a space switches it, Esc closes
 
     # ---- JSON
 
