@@ -19,7 +19,7 @@ from desktop.paths import Paths
 from desktop.processes.report import LockReport
 from desktop.store.faults import StoreFault
 from desktop.store.store import Store
-from desktop.words import gigabytes, model_fault, store_fault
+from desktop.words import gigabytes, graphics_cards, model_fault, store_fault
 from models.runtime.values import LoadOptions
 from models.starter import starter_path
 from providers.errors import ProviderError
@@ -102,8 +102,10 @@ async def _starter_model() -> list[Finding]:
             if isinstance(event, ModelReady):
                 place = event.placement
                 findings.append(Finding(topic, True, tr("loads; runs on {device}", device=place.device)))
-                reason = place.reason or tr("{layers} layers on it", layers=place.gpu_layers)
-                findings.append(Finding(tr("Graphics card"), True, tr(reason)))
+                reason = tr(place.reason) or tr("{layers} layers on it", layers=place.gpu_layers)
+                cards = graphics_cards(place.devices)
+                text = "; ".join([*cards, reason]) if cards else reason
+                findings.append(Finding(tr("Graphics card"), not place.gpu_failed, text))
     except ProviderError as error:
         return [Finding(topic, False, model_fault(error.kind, error.detail, error.facts, str(path)).text)]
     finally:

@@ -7,11 +7,13 @@ fits its declaration is passed over. What the organisation manages goes before a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from desktop.i18n import tr
 from desktop.settings import DECLARED, LOADED_WITH, Settings
-from models.runtime.values import LoadOptions
+
+if TYPE_CHECKING:
+    from models.runtime.values import LoadOptions
 
 _MODELS, _PRESETS = "models", "presets"
 _LONGEST_NAME = 60

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-import psutil
-
 from desktop.local_models import spawn_worker
+from models.hardware import peak_memory
 from models.runtime.engine import Engine
 from models.runtime.faults import RuntimeFault
 from models.runtime.protocol import Completed, Loaded
@@ -28,7 +27,9 @@ _ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Medians of three rounds. Rates in tokens per second; memory is what the worker holds, mapped file included."""
+    """Medians of three rounds. Rates in tokens per second; memory is the most that the worker held, mapped file
+    included. `reason`: why it is not wholly on a GPU.
+    """
 
     device: str
     gpu_layers: int
@@ -39,6 +40,11 @@ class Speed:
     memory_bytes: int
     prompt_tokens: int
     generated_tokens: int
+    estimated_bytes: int
+    layers: int
+    reason: str
+    context_tokens: int
+    threads: int
 
 
 async def measure(path: Path, options: LoadOptions) -> list[Speed]:
@@ -55,7 +61,7 @@ async def _on_one_device(path: Path, options: LoadOptions) -> Speed:
         loaded = [report async for report in engine.load(path, options) if isinstance(report, Loaded)][-1]
         rounds = [await _round(engine, number, loaded.placement.context_tokens) for number in range(_ROUNDS)]
         assert engine.pid is not None
-        memory = psutil.Process(engine.pid).memory_info().rss
+        memory = peak_memory(engine.pid)
     except RuntimeFault as fault:
         raise ProviderError(fault.fault, fault.detail, {**fault.facts, "file": path.name}) from fault
     finally:
@@ -70,6 +76,11 @@ async def _on_one_device(path: Path, options: LoadOptions) -> Speed:
         memory_bytes=memory,
         prompt_tokens=rounds[-1].prompt_tokens,
         generated_tokens=rounds[-1].generated_tokens,
+        estimated_bytes=loaded.placement.need_bytes,
+        layers=loaded.placement.layers + 1,
+        reason=loaded.placement.reason,
+        context_tokens=loaded.placement.context_tokens,
+        threads=loaded.placement.threads,
     )
 
 

@@ -34,6 +34,13 @@ def gigabytes(count: object) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
+def graphics_cards(devices: str) -> list[str]:
+    """The devices of a placement as people know them: "A card (8.6 GB)"."""
+    from models.runtime.placement import described
+
+    return [f"{name} ({gigabytes(total)})" if total else name for name, total in described(devices)]
+
+
 def model_fault(fault: Fault, detail: str, facts: dict[str, int | str], model: str) -> Sentence:
     """The sentence for a model that could not be loaded or stopped answering. `model`: its name, or its file.
 
@@ -136,6 +143,12 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
             | Fault.ADAPTER_DAMAGED
         ):
             return _adapter_text(fault, str(facts.get("adapter", "")), name)
+        case Fault.WORD_OF_SEVERAL_TOKENS:
+            return tr(
+                "The word “{word}” is several tokens to this model, so it can't be made more or less likely. "
+                "The model was not asked.",
+                word=facts.get("word", "?"),
+            )
         case Fault.DRAFT_UNUSABLE:
             return tr(
                 "The draft model {draft} can't be read or is damaged. Go on without it, or choose another.",
@@ -149,10 +162,10 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
                 name=name,
             )
         case Fault.SCHEMA_BROKEN:
-            return tr("This is not a JSON schema that can be read, so the model was not asked.")
+            return tr("This is not a JSON schema that can be read. Correct it and try again.")
         case Fault.SCHEMA_UNSUPPORTED:
             return tr(
-                "This JSON schema uses “{what}”, which Alcove can't hold an answer to. The model was not asked. "
+                "This JSON schema uses “{what}”, which Alcove can't hold an answer to. "
                 "Take that out of the schema, or write it another way.",
                 what=facts.get("what", "?"),
             )

@@ -30,13 +30,27 @@ async def bench(chosen: argparse.Namespace, settings: Settings) -> int:
         return 0
     for speed in speeds:
         print(printable(_speed_line(speed)))
+        print(printable("  " + _decided(speed)))
     return 0
+
+
+def _decided(speed: Speed) -> str:
+    """What was decided and why, under the figures."""
+    said = tr(
+        "{layers} of {all} layers on the GPU, {threads} threads, context of {context} tokens, {memory} estimated.",
+        layers=speed.gpu_layers,
+        all=speed.layers,
+        threads=speed.threads,
+        context=f"{speed.context_tokens:,}",
+        memory=gigabytes(speed.estimated_bytes),
+    )
+    return f"{said} {tr(speed.reason)}".strip()
 
 
 def _speed_line(speed: Speed) -> str:
     return tr(
         "{device}: reads {prompt} tokens/s, writes {generation} tokens/s, first word after {first} ms, "
-        "takes {memory}, loads in {load} s",
+        "takes {memory} at most, loads in {load} s",
         device=speed.device,
         prompt=f"{speed.prompt_rate:.0f}",
         generation=f"{speed.generation_rate:.1f}",

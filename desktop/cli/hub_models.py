@@ -9,7 +9,20 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict
 
 from desktop.cli.terminal import failed, print_json, printable
-from desktop.hub import HubFailed, connect, look, projector_for, pull, search, usual_choice, whole_models
+from desktop.hub import (
+    HubFailed,
+    cancel,
+    connect,
+    look,
+    pause,
+    projector_for,
+    pull,
+    resume,
+    search,
+    usual_choice,
+    watch_queue,
+    whole_models,
+)
 from desktop.hub_fit import Fitting, best_choice, fit_all
 from desktop.i18n import tr
 from desktop.library import Library
@@ -20,7 +33,9 @@ from models.download_list import standing_on_disk
 from models.download_values import Standing, State
 from models.hub_values import Gate, HubModel, Listing, Page, Query, Sort
 from providers.gate.client import BrokerClient
-from providers.gate.hub_messages import PullProgress
+from providers.gate.hub_messages import PullProgress, QueueChanged, QueueFinished, QueueGone, QueueStanding
+
+_AT_REST = (State.PAUSED, State.FAILED)
 
 Judged = list[tuple[HubModel, Fitting | HubFailed]]
 
@@ -290,8 +305,50 @@ class _Meter:
 # ---- the queue
 
 
-def list_downloads(chosen: argparse.Namespace, paths: Paths) -> int:
-    """What is in the queue, from the disk: also while nothing can leave, and while a window fetches it."""
+async def downloads(chosen: argparse.Namespace, library: Library, paths: Paths) -> int:
+    """Change the queue, if so asked, or work through it; and what is in it then."""
+    if chosen.fetch:
+        return await _fetch_all(library)
+    for change, name in ((pause, chosen.pause), (resume, chosen.resume), (cancel, chosen.cancel)):
+        if name is not None:
+            async with _broker() as client:
+                await change(client, name)
+    return _list_downloads(chosen, paths)
+
+
+async def _fetch_all(library: Library) -> int:
+    """Until nothing waits any more. Exit status 1 when something of it failed."""
+    failures = 0
+    waiting: set[str] = set()
+    async with _broker() as client, aclosing(watch_queue(client, library)) as events:
+        async for event in events:
+            match event:
+                case QueueStanding(elsewhere=True):
+                    return failed(hub_fault("busy", {}).text)
+                case QueueStanding(downloads=rows):
+                    waiting = {row.id for row in rows if row.state not in _AT_REST}
+                case QueueChanged(row) if row.state in _AT_REST:
+                    waiting.discard(row.id)
+                    if row.state == State.FAILED:
+                        failures += 1
+                        print(
+                            printable(f"{row.repo}: {hub_fault(row.code, row.facts).text}"), file=sys.stderr
+                        )
+                case QueueChanged(row):
+                    waiting.add(row.id)
+                case QueueGone(name):
+                    waiting.discard(name)
+                case QueueFinished(name, _, files):
+                    waiting.discard(name)
+                    for file in files:
+                        print(printable(f"{file.sha256}  {file.path}"))
+            if not waiting:
+                break
+    return 1 if failures else 0
+
+
+def _list_downloads(chosen: argparse.Namespace, paths: Paths) -> int:
+    """From the disk: also while nothing can leave, and while a window fetches it."""
     queue = standing_on_disk(paths.home / "downloads", paths.models)
     if chosen.json:
         print_json([_download_record(one) for one in queue])
@@ -325,6 +382,7 @@ def _download_line(one: Standing) -> str:
     )
     problem = hub_fault(one.code, {}).text if one.code else ""
     parts = (
+        one.id,
         one.wanted.repo,
         one.wanted.files[0].path,
         states.get(one.state, tr("to be fetched")),

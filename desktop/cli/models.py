@@ -21,7 +21,7 @@ import sys
 from contextlib import aclosing
 from pathlib import Path
 
-from desktop.cli.hub_models import list_downloads, pull_from_hub, search_hub, show_on_hub
+from desktop.cli.hub_models import downloads, pull_from_hub, search_hub, show_on_hub
 from desktop.cli.templates import template
 from desktop.cli.terminal import failed, print_json, printable
 from desktop.hub import HubFailed, Offline
@@ -51,7 +51,7 @@ async def models(chosen: argparse.Namespace, paths: Paths, settings: Settings) -
             case "pull":
                 return await pull_from_hub(chosen, library, paths)
             case "downloads":
-                return list_downloads(chosen, paths)
+                return await downloads(chosen, library, paths)
             case "import":
                 return await _import(chosen, library)
             case "quantize":

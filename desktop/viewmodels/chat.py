@@ -310,7 +310,8 @@ class ChatViewModel(QObject):
         self.draft_replaced.emit()
 
     def store_draft(self) -> None:
-        """Write the draft now, if it waits to be written."""
+        """Write the draft now, and what was chosen for the conversation, if they wait to be written."""
+        self.answering.flush()
         if self._save_draft.isActive():
             self._save_draft.stop()
             self._write_draft()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,8 @@ class Computer:
     rows: tuple[tuple[str, str], ...]
 
 
-def describe_computer(models: Iterable[ModelItem], where_it_runs: str) -> Computer:
-    """Ask the system now. `where_it_runs`: the words about the processor or graphics card in use."""
+def describe_computer(models: Iterable[ModelItem], where_it_runs: str, cards: Sequence[str] = ()) -> Computer:
+    """Ask the system now. `where_it_runs`: the words about the processor or graphics card in use; `cards`: all."""
     memory = psutil.virtual_memory()
     cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     largest = int(memory.available / _BESIDE_THE_FILE)
@@ -44,6 +44,7 @@ def describe_computer(models: Iterable[ModelItem], where_it_runs: str) -> Comput
                 free=gigabytes(memory.available),
             ),
         ),
+        *((tr("Graphics card"), card) for card in cards),
         (tr("Model in use"), where_it_runs),
         *((model.name, _fits(model, memory.available)) for model in models),
     )

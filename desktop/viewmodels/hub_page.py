@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 CONTEXTS = (2_048, 4_096, 8_192, 16_384, 32_768, 65_536, 131_072)
 """Tokens that can be chosen; 0 besides them is what Alcove takes by itself."""
+
+MOST_HEADERS = 12
+"""Headers that are read unasked: a repository of hundreds of models must not cost hundreds of requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +195,36 @@ class HubPageViewModel(QObject):
         client = await self._link.client()
         machine = await this_machine(self._paths)
         judged: dict[str, Fitting | HubFailed] = {}
-        async with aclosing(fit_all(client, page, listing, machine, context)) as answers:
+        some = replace(listing, models=tuple(_of_few_kinds(listing.models)))
+        async with aclosing(fit_all(client, page, some, machine, context)) as answers:
             async for model, fitting in answers:
                 judged[model.files[0].path] = fitting
                 self._bridge.deliver(self._judged_one, page, context, model.files[0].path, fitting)
         return page, context, judged, machine
+
+    def judge_one(self, model: HubModel) -> None:
+        """Read the header of a version that nothing is known of yet, because it was chosen."""
+        path, page = model.files[0].path, self.page
+        if page is None or self._judging is not None or path in self._judged:
+            return
+        context = self.context
+
+        async def judge() -> Fitting:
+            from desktop.hub_fit import fit
+            from desktop.this_machine import this_machine
+
+            client = await self._link.client()
+            return await fit(client, page, model, await this_machine(self._paths), context)
+
+        def failed(error: Exception) -> None:
+            from desktop.hub import HubFailed
+
+            if isinstance(error, HubFailed):
+                self._judged_one(page, context, path, error)
+            else:
+                hub_sentence(error)  # raises what is a mistake of ours; the rest is told by the next request
+
+        self._bridge.submit(judge(), lambda fitting: self._judged_one(page, context, path, fitting), failed)
 
     def _judged_one(self, page: Page, context: int, path: str, fitting: Fitting | HubFailed) -> None:
         if page is self.page and context == self.context:
@@ -214,3 +243,13 @@ class HubPageViewModel(QObject):
         self._judging = None
         self._judge_problem = hub_sentence(error)
         self.changed.emit()
+
+
+def _of_few_kinds(models: Iterable[HubModel]) -> Iterator[HubModel]:
+    """Those of the first kinds; quantizations of one model are one kind, for which one header is read."""
+    kinds: set[str] = set()
+    for model in models:
+        kind = model.name.casefold().replace(model.quantization.casefold(), "")
+        if kind in kinds or len(kinds) < MOST_HEADERS:
+            kinds.add(kind)
+            yield model

@@ -57,7 +57,7 @@ class ModelSettingsViewModel(SettingsViewModel):
                 return tr("Automatic: {tokens} tokens (what fits)", tokens=f"{place.context_tokens:,}")
             case "model.threads":
                 return tr(
-                    "Automatic: {threads} for answering, {prompt_threads} for reading",
+                    "Automatic: {threads}, and {prompt_threads} for reading",
                     threads=place.threads,
                     prompt_threads=place.prompt_threads,
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from pathlib import Path
 
 from desktop.i18n import tr
@@ -16,7 +17,9 @@ Facts = tuple[tuple[str, str], ...]
 
 def one_line(text: str) -> str:
     """A stranger's words as one line: nothing in it breaks the line or turns what stands beside it around."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(text.split())
 
 
 def shown_path(path: str) -> str:
@@ -34,7 +37,13 @@ def count_words(number: int) -> str:
 
 
 def is_starter(entry: LibraryEntry) -> bool:
-    return Path(entry.path) == starter_path()
+    return entry.path == _starter()
+
+
+@cache
+def _starter() -> str:
+    """Looking for it takes milliseconds, and it is asked for each row."""
+    return str(starter_path() or "")
 
 
 def name_of(entry: LibraryEntry) -> str:

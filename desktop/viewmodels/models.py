@@ -16,7 +16,7 @@ from desktop.known_models import model_name
 from desktop.own_settings import options_for
 from desktop.settings import Settings
 from desktop.viewmodels.notice import Notice
-from desktop.words import gigabytes, model_fault
+from desktop.words import gigabytes, graphics_cards, model_fault
 from models.starter import starter_path
 from providers.errors import ProviderError
 
@@ -219,6 +219,11 @@ class ModelsViewModel(QObject):
         from desktop.viewmodels.model_settings import decided
 
         return "\n".join(decided(placement))
+
+    @property
+    def graphics_cards(self) -> tuple[str, ...]:
+        """The GPUs that llama.cpp found when it loaded the model in use."""
+        return tuple(graphics_cards(self._placement.devices)) if self._placement is not None else ()
 
     @property
     def gpu_failed(self) -> bool:

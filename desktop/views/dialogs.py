@@ -89,7 +89,7 @@ def computer_dialog(theme: Theme, parent: QWidget, models: ModelsViewModel) -> Q
     """What this computer can run."""
     from desktop.viewmodels.computer import describe_computer
 
-    computer = describe_computer(models.items, models.chip_tooltip)
+    computer = describe_computer(models.items, models.chip_tooltip, models.graphics_cards)
     dialog = ExplainingDialog(theme, parent, tr("What can this computer run?"))
     dialog.say(computer.summary)
     dialog.show_rows(computer.rows)

@@ -226,7 +226,7 @@ class Engine:
                     yield report
         if self._experience is not None and self._loaded is not None:
             place = self._loaded.placement
-            if place.devices and (known is None or not known.failed or known.devices != place.devices):
+            if place.devices and not place.gpu_failed:
                 known = Known(place.devices, place.gpu_layers)
             if known is not None:
                 self._experience.keep(wanted.path, wanted.options, known)
@@ -254,7 +254,7 @@ class Engine:
             while self._loaded is None:
                 report = await worker.receive()
                 if isinstance(report, Trying):
-                    self._tried = report
+                    self._tried = report if report.layers else None
                     continue
                 if not isinstance(report, LoadProgress | Loaded):
                     raise worker.condemn(f"{type(report).__name__} while loading")

@@ -87,15 +87,31 @@ def signature(gpus: Sequence[Device], version: str) -> str:
     """
     if not gpus:
         return ""
-    parts = [
-        f"{gpu.name}|{gpu.description}|{gpu.total_bytes}|{_FREE_CLASSES * gpu.free_bytes // max(1, gpu.total_bytes)}"
-        for gpu in gpus
-    ]
+    parts = []
+    for gpu in gpus:
+        free = _FREE_CLASSES * gpu.free_bytes // max(1, gpu.total_bytes)
+        parts.append(f"{gpu.name}|{_plain(gpu.description)}|{gpu.total_bytes}|{free}")
     return "; ".join([*parts, version])[:1000]
+
+
+def _plain(words: str) -> str:
+    return words.replace("|", "/").replace(";", ",")[:100]
+
+
+def described(devices: str) -> list[tuple[str, int]]:
+    """What each device of a signature calls itself, and its memory in bytes."""
+    found = []
+    for part in devices.split("; ")[:-1]:
+        fields = part.split("|")
+        if len(fields) == 4:
+            found.append((fields[1], int(fields[2]) if fields[2].isdecimal() else 0))
+    return found
 
 
 def still_holds(known: Known | None, devices: str) -> Known | None:
     """What is known, if it is known of these devices. That a driver failed does not depend on what is free."""
+    if known is not None and known.failed and not known.devices:
+        return known  # it failed before it could say which there are, so they are hidden now
     if known is None or not devices:
         return None
     if known.failed:
@@ -120,10 +136,10 @@ def reason_for(
         return SOME_WANTED if wanted is not None and on_gpu == wanted else SOME_FIT
     if not gpu_support:
         return NO_GPU_BUILD
-    if not gpus:
-        return NO_GPU_FOUND
-    if wanted == 0:
+    if wanted == 0 and gpus:
         return NO_GPU_WANTED
     if known is not None and known.failed:
         return GPU_FAILED
+    if not gpus:
+        return NO_GPU_FOUND
     return TOO_SMALL if wanted is None and fitting == 0 else NONE_FIT

@@ -29,6 +29,8 @@ from models.runtime.values import (
 
 __all__ = ["ProtocolError", "decode_command", "decode_report", "encode"]
 
+LOOKING = -1
+
 # ---- parent -> worker
 
 
@@ -134,10 +136,14 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Trying:
-    """A GPU is about to be used: whatever ends the worker before `Loaded`, its driver may have done it."""
+    """A GPU is about to be used: whatever ends the worker from now on, its driver may have done it.
+
+    `layers` 0: from now on none is used; `LOOKING`: drivers are asked which devices there are. `devices`: their
+    signature.
+    """
 
     layers: int
-    devices: str  # their signature
+    devices: str
 
 
 @dataclass(frozen=True, slots=True)

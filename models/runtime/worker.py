@@ -20,6 +20,7 @@ from models.runtime.generation import Generator
 from models.runtime.link import ChildSide
 from models.runtime.loading import Loader, inspect
 from models.runtime.protocol import (
+    LOOKING,
     Cancel,
     Command,
     Failed,
@@ -35,6 +36,7 @@ from models.runtime.protocol import (
     Ready,
     Report,
     Stage,
+    Trying,
     decode_command,
     encode,
 )
@@ -42,6 +44,8 @@ from models.runtime.template_reading import read_template
 from models.runtime.values import Gpu
 
 _DETAIL = 2_000
+_DRIVER_SECONDS = 60.0
+"""What drivers may take to say which devices there are."""
 _Work = Inspect | ReadTemplate | Load | Generate | Park | LookForGpus
 
 
@@ -57,7 +61,7 @@ class _Worker:
     def __init__(self, channel: ChildSide) -> None:
         self._channel = channel
         self._commands: queue.SimpleQueue[_Work] = queue.SimpleQueue()
-        self._log = llama.start()
+        self._log: llama.Log | None = None
         self._interrupt = llama.Interrupt()
         self._generator: Generator | None = None
 
@@ -93,6 +97,16 @@ class _Worker:
             except Exception:  # the one place where a bug becomes a message: the parent shows it and goes on
                 self.send(Failed(Fault.GENERATION_FAILED, traceback.format_exc()[-_DETAIL:]))
 
+    def _start(self, command: Load) -> llama.Log:
+        """Make llama.cpp ready, drivers included. The parent is told before: one may end this process."""
+        if self._log is None:
+            known = command.known
+            self.send(Stage("header", _DRIVER_SECONDS))
+            self.send(Trying(LOOKING, ""))
+            self._log = llama.start(gpus=known is None or not known.failed or bool(known.devices))
+            self.send(Trying(0, ""))
+        return self._log
+
     def _do(self, command: _Work) -> None:
         match command:
             case Inspect(path):
@@ -102,7 +116,8 @@ class _Worker:
             case Load():
                 if self._generator is not None:
                     raise RuntimeFault(Fault.GENERATION_FAILED, "this worker holds a model already")
-                self._generator, loaded = Loader(self._log, self._interrupt, self.send).load(command)
+                log = self._start(command)
+                self._generator, loaded = Loader(log, self._interrupt, self.send).load(command)
                 self.send(loaded)
             case Generate():
                 if self._generator is None:
@@ -110,6 +125,7 @@ class _Worker:
                 self.send(self._generator.answer(command))
             case LookForGpus():
                 self.send(Stage("start"))  # a driver may need a while to wake
+                self._log = self._log or llama.start()
                 found = (device for device in llama.devices() if device.is_gpu)
                 self.send(Gpus(tuple(Gpu(gpu.description, gpu.free_bytes, gpu.total_bytes) for gpu in found)))
             case Park():

@@ -149,10 +149,20 @@ def test_what_runs_best_here_is_told_and_fetched_with_what_it_sees_with(tmp_path
         ]
         refused = alcove(tmp_path, "models", "pull", "bob/See-GGUF")
         assert refused.returncode == 1
-    waiting = json.loads(alcove(tmp_path, "models", "downloads", "--json").stdout)
-    assert [(one["repo"], one["state"], bool(one["problem"])) for one in waiting] == [
-        ("bob/See-GGUF", "failed", True)
-    ]
+        (waiting,) = json.loads(alcove(tmp_path, "models", "downloads", "--json").stdout)
+        assert (waiting["repo"], waiting["state"], bool(waiting["problem"])) == (
+            "bob/See-GGUF",
+            "failed",
+            True,
+        )
+        hub.repositories["bob/See-GGUF"].gated = False
+        resumed = alcove(tmp_path, "models", "downloads", "--resume", waiting["id"])
+        assert resumed.returncode == 0, resumed.stderr
+        fetched = alcove(tmp_path, "models", "downloads", "--fetch")
+        assert fetched.returncode == 0, fetched.stderr
+    place = tmp_path / "alcove" / "models" / "bob" / "See-GGUF" / "see-Q4_0.gguf"
+    assert place.read_bytes() == data
+    assert "Nothing is waiting" in alcove(tmp_path, "models", "downloads").stderr
 
 
 def test_an_organisations_hub_stays_named_while_offline_and_is_encrypted_unless_it_is_here(

@@ -6,17 +6,18 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from support.gguf_files import write_model
+from support.workers import spawn_worker
 
 from desktop.placements import Placements
 from desktop.processes.child import ChildProcess, launch
 from models.runtime.engine import Engine
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.placement import GPU_FAILED
-from models.runtime.protocol import Loaded
+from models.runtime.protocol import Loaded, encode
 from models.runtime.values import Known, LoadOptions, ModelCard, Placement
 
 DRIVEN = """
@@ -32,7 +33,7 @@ if not (known and known["failed"]):
     END
 say("Stage", name="vocabulary", seconds=0)
 AFTER
-say("Loaded", card=CARD, placement=PLACE, milliseconds=1.0)
+print(LOADED, flush=True)
 sys.stdin.readline()
 """
 CARD = ModelCard("m", "Model", "llama", "", "", 0, 0, "", True, "")
@@ -40,10 +41,11 @@ CARD = ModelCard("m", "Model", "llama", "", "", 0, 0, "", True, "")
 
 def worker(end: str, after: str = "", layers: int = 0) -> Callable[[], Awaitable[ChildProcess]]:
     """A worker whose driver does `end` when the GPU is used, and which does `after` without it."""
-    place = Placement("CPU", False, layers, 32, GPU_FAILED, 1, 1, 512, devices="A card")
+    place = Placement(
+        "CPU", False, layers, 32, GPU_FAILED, 1, 1, 512, devices="A card", gpu_failed=not layers
+    )
     code = DRIVEN.replace("END", end).replace("AFTER", after)
-    code = code.replace("CARD", json.dumps(asdict(CARD)).replace("true", "True").replace("false", "False"))
-    code = code.replace("PLACE", json.dumps(asdict(place)).replace("true", "True").replace("false", "False"))
+    code = code.replace("LOADED", repr(json.dumps(encode(Loaded(CARD, place, 1.0)))))
 
     async def spawn() -> ChildProcess:
         return await launch([sys.executable, "-c", code])
@@ -75,6 +77,25 @@ def test_a_driver_that_ends_the_worker_is_done_without_and_remembered(tmp_path: 
     load(Engine(worker("say('Piece', text='the GPU was tried', reasoning=False)"), experience=again), model)
     again.forget(str(model))
     assert Placements(tmp_path / "placements.json").known(str(model), LoadOptions()) is None
+
+
+def test_a_driver_that_ends_the_worker_before_it_names_a_device_is_hidden_from_the_next(
+    tmp_path: Path,
+) -> None:
+    placements = Placements(tmp_path / "placements.json")
+    model = tmp_path / "model.gguf"
+    model.write_bytes(b"any")
+    end = "say('Trying', layers=-1, devices=''); os.abort()"
+    assert load(Engine(worker(end), experience=placements), model).placement.reason == GPU_FAILED
+    assert placements.known(str(model), LoadOptions()) == Known("", 0, failed=True)
+
+
+def test_a_worker_from_which_the_drivers_are_hidden_runs_on_the_processor(tmp_path: Path) -> None:
+    placements = Placements(tmp_path / "placements.json")
+    model = write_model(tmp_path / "model.gguf")
+    placements.keep(str(model), LoadOptions(), Known("", 0, failed=True))
+    loaded = load(Engine(spawn_worker, experience=placements), model)
+    assert not loaded.placement.on_gpu and loaded.placement.devices == ""
 
 
 def test_a_file_that_ends_the_worker_without_a_gpu_too_is_damaged_and_no_driver_is_blamed(

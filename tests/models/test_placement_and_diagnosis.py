@@ -18,6 +18,7 @@ from models.runtime.diagnosis import chat_fault, load_fault
 from models.runtime.faults import Fault
 from models.runtime.llama import Device
 from models.runtime.placement import (
+    described,
     devices_in_use,
     layers_to_try,
     memory_of_gpus,
@@ -60,6 +61,7 @@ def test_what_worked_is_tried_first_and_what_failed_not_again() -> None:
 
 def test_what_is_known_is_forgotten_when_devices_or_drivers_change() -> None:
     here = signature(GPU, "b1")
+    assert described(here) == [("A graphics card", 8 << 30)] and described("") == []
     assert still_holds(Known(here, 9), here) == Known(here, 9)
     fuller = signature([replace(GPU[0], free_bytes=1 << 30)], "b1")
     assert still_holds(Known(here, 9), fuller) is None
@@ -68,6 +70,8 @@ def test_what_is_known_is_forgotten_when_devices_or_drivers_change() -> None:
     assert still_holds(failed, signature([replace(GPU[0], description="Another card")], "b1")) is None
     assert still_holds(failed, signature(GPU, "b2")) is None
     assert still_holds(failed, signature([], "b1")) is None
+    unnamed = Known("", 0, failed=True)
+    assert still_holds(unnamed, signature([], "b1")) == unnamed
 
 
 def test_a_gpu_that_shares_the_memory_is_used_only_when_it_is_the_only_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
@@ -40,6 +41,7 @@ class FactsTable(QWidget):
         super().__init__()
         self._theme = theme
         self._shown: tuple[tuple[str, str], ...] = ()
+        self._lines: list[tuple[Text, Text]] = []
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(16)
@@ -54,22 +56,32 @@ class FactsTable(QWidget):
         if tuple(facts) == self._shown:
             return
         self._shown = tuple(facts)
-        while (item := self._grid.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.hide()
-                widget.deleteLater()
-        top = Qt.AlignmentFlag.AlignTop
-        for row, (name, value) in enumerate(self._shown):
-            label = Text(self._theme, name, "soft", wrap=True)
-            label.setFixedWidth(self._theme.scaled(96))
-            shown = breakable(value)
-            said = Text(self._theme, shown, wrap=True)
-            if shown == value:  # what has invisible breaks in it is not to be copied from here
-                said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            said.setAccessibleName(f"{name}: {value}")
-            said.setMinimumWidth(40)
-            self._grid.addWidget(label, row, 0, top)
-            self._grid.addWidget(said, row, 1, top)
+        while len(self._lines) < len(self._shown):
+            self._lines.append(self._line(len(self._lines)))
+        for (label, said), fact in zip_longest(self._lines, self._shown):
+            for part in (label, said):
+                part.setVisible(fact is not None)
+            if fact is not None:
+                self._write(label, said, *fact)
+
+    def _line(self, row: int) -> tuple[Text, Text]:
+        label, said = Text(self._theme, "", "soft", wrap=True), Text(self._theme, "", wrap=True)
+        said.setMinimumWidth(40)
+        self._grid.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
+        self._grid.addWidget(said, row, 1, Qt.AlignmentFlag.AlignTop)
+        return label, said
+
+    def _write(self, label: Text, said: Text, name: str, value: str) -> None:
+        shown = breakable(value)
+        label.setFixedWidth(self._theme.scaled(96))
+        label.setText(name)
+        said.setText(shown)
+        said.setAccessibleName(f"{name}: {value}")
+        # What has invisible breaks in it is not to be copied from here.
+        flags = Qt.TextInteractionFlag
+        said.setTextInteractionFlags(
+            flags.TextSelectableByMouse if shown == value else flags.NoTextInteraction
+        )
 
 
 def breakable(value: str) -> str:

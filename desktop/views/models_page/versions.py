@@ -144,7 +144,10 @@ class Versions(QWidget):
 
     def _picked(self, key: str) -> None:
         self._was_picked = bool(key)
-        self._show_chosen(self._current(self._page.versions))
+        version = self._current(self._page.versions)
+        if version is not None and version.fitting is None and version.problem is None:
+            self._page.judge_one(version.model)
+        self._show_chosen(version)
 
     def _entered(self, _: str, by_key: bool) -> None:
         if by_key:
