@@ -244,6 +244,14 @@ class LibraryViewModel(QObject):
         """Show how this model is talked with, in a dialog."""
         self._models.template_wanted.emit(path)
 
+    def show_settings(self, path: str) -> None:
+        """Open the settings of this model alone."""
+        self._models.settings_wanted.emit(path)
+
+    def make_smaller(self, path: str) -> None:
+        """Open the dialog that makes a smaller version of it."""
+        self._models.smaller_wanted.emit(path)
+
     def stop_checking(self, path: str) -> None:
         if (job := self._checks.pop(path, None)) is not None:
             job.cancel()
