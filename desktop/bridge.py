@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_JOB = "job"  # the name of a task that was submitted
+
 
 class Job:
     """A coroutine under way on core, as seen from the main thread."""
@@ -89,7 +91,7 @@ class Bridge(QObject):
         then: Callable[[T], None] | None,
         failed: Callable[[Exception], None] | None,
     ) -> None:
-        job.task = self._loop.create_task(work)
+        job.task = self._loop.create_task(work, name=_JOB)
 
         def ended(task: asyncio.Task[T]) -> None:
             if task.cancelled():
@@ -138,12 +140,19 @@ class Bridge(QObject):
 
 
 async def _cancel_all() -> None:
+    """The jobs first: what they wait for while they tidy up, such as the end of a child, is left alone until then."""
     import asyncio
 
-    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    def others() -> list[asyncio.Task[Any]]:
+        return [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+    async def cancel(tasks: list[asyncio.Task[Any]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    await cancel([task for task in others() if task.get_name() == _JOB])
+    await cancel(others())
 
 
 def _report(error: BaseException) -> None:

@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--system", metavar="TEXT", help=tr("instructions for the model"))
     ask.add_argument("--max-tokens", type=_positive, metavar="N", help=tr("the longest answer, in tokens"))
     ask.add_argument("--seed", type=_natural, metavar="N", help=tr("repeatable choice of words"))
+    _sampling_options(ask)
     ask.add_argument(
         "--adapter",
         type=_adapter,
@@ -96,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     shape.add_argument(
         "--grammar", type=Path, metavar="FILE", help=tr("the answer must keep to this grammar (GBNF)")
+    )
+    ask.add_argument(
+        "--think",
+        choices=("off", "on", "low", "medium", "high"),
+        default="",
+        help=tr("how much the model thinks first, if it knows the difference"),
     )
     ask.add_argument("--save", action="store_true", help=tr("keep question and answer as a conversation"))
     _json_option(ask)
@@ -224,6 +231,41 @@ def _positive(text: str) -> int:
     if number < 1:
         raise ValueError  # argparse words it
     return number
+
+
+def _sampling_options(ask: argparse.ArgumentParser) -> None:
+    """How words are chosen; without them as in the settings, whose limits hold here as well."""
+    for name, kind, explanation in (
+        ("temperature", float, tr("how freely words are chosen; 0 always takes the likeliest")),
+        ("top-p", float, tr("consider the likeliest words that make up this share")),
+        ("top-k", int, tr("consider this many of the likeliest words; 0 considers all")),
+        ("min-p", float, tr("leave out words less likely than this share of the likeliest")),
+        ("repeat-penalty", float, tr("make words that were just used less likely; 1 changes nothing")),
+    ):
+        ask.add_argument(f"--{name}", type=kind, metavar="N", help=explanation)
+    ask.add_argument(
+        "--stop",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help=tr("end the answer before this text; may be given again"),
+    )
+    ask.add_argument(
+        "--bias",
+        type=_bias,
+        action="append",
+        default=[],
+        metavar="WORD=N",
+        help=tr("make a word likelier (above 0) or less likely; -100 and below: never; may be given again"),
+    )
+
+
+def _bias(text: str) -> tuple[str, float]:
+    word, _, amount = text.rpartition("=")
+    number = float(amount)
+    if not word or not abs(number) <= 1000:  # false for what is no number, too
+        raise ValueError
+    return word, number
 
 
 def _adapter(text: str) -> tuple[Path, float]:

@@ -160,6 +160,14 @@ SETTINGS: tuple[Setting, ...] = (
         automatic="No limit",
     ),
     Setting(
+        "sampling.stop",
+        "",
+        Kind.LONG_TEXT,
+        "Answers",
+        "End an answer before",
+        "Words at which an answer ends, one in each line. They are not shown. Most people need none.",
+    ),
+    Setting(
         "sampling.seed",
         None,
         Kind.OPTIONAL_INTEGER,
@@ -438,6 +446,7 @@ class Settings:
             min_p=float(self.get("sampling.min_p")),
             repeat_penalty=float(self.get("sampling.repeat_penalty")),
             seed=self.get("sampling.seed"),
+            stop=tuple(line for line in self.get("sampling.stop").splitlines() if line.strip()),
         )
 
     def section(self, name: str) -> dict[str, Any]:

@@ -143,6 +143,12 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
             | Fault.ADAPTER_DAMAGED
         ):
             return _adapter_text(fault, str(facts.get("adapter", "")), name)
+        case Fault.WORD_OF_SEVERAL_TOKENS:
+            return tr(
+                "The word “{word}” is several tokens to this model, so it can't be made more or less likely. "
+                "The model was not asked.",
+                word=facts.get("word", "?"),
+            )
         case Fault.DRAFT_UNUSABLE:
             return tr(
                 "The draft model {draft} can't be read or is damaged. Go on without it, or choose another.",
@@ -156,10 +162,10 @@ def _model_text(fault: Fault, facts: dict[str, int | str], name: str) -> str:
                 name=name,
             )
         case Fault.SCHEMA_BROKEN:
-            return tr("This is not a JSON schema that can be read, so the model was not asked.")
+            return tr("This is not a JSON schema that can be read. Correct it and try again.")
         case Fault.SCHEMA_UNSUPPORTED:
             return tr(
-                "This JSON schema uses “{what}”, which Alcove can't hold an answer to. The model was not asked. "
+                "This JSON schema uses “{what}”, which Alcove can't hold an answer to. "
                 "Take that out of the schema, or write it another way.",
                 what=facts.get("what", "?"),
             )

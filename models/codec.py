@@ -65,10 +65,13 @@ _AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
 
 
 def _plain(value: object) -> object:
-    if type(value) in _AS_THEY_ARE:
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
         return value
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if issubclass(kind, str):  # a StrEnum
+        return value
     if is_dataclass(value):
         return _plain_fields(value)
     if isinstance(value, bytes):

@@ -283,11 +283,18 @@ class _Reader:
         return RuntimeFault(Fault.TRUNCATED, detail, {"file_bytes": self._file_bytes})
 
     def _string(self, limit: int, what: str) -> str:
-        size = self._count("Q", limit, f"bytes in {what}")
-        self._need(size)
-        text = self._view[self._at : self._at + size]
-        self._at += size
-        return text.decode("utf-8", "replace")
+        """A header has a hundred of them, so this asks for their bytes without a call for each number."""
+        start = self._at + 8
+        if start > self._end:
+            self._need(8)
+        (size,) = _LAYOUTS[self._order + "Q"].unpack_from(self._view, self._at)
+        if size > limit:
+            raise _damaged(f"{size} bytes in {what}")
+        self._at = start
+        if size > self._end - start:
+            self._need(size)
+        self._at = start + size
+        return self._view[start : start + size].decode("utf-8", "replace")
 
     def _value(self, kind: int, key: str) -> Value:
         if kind == _STRING:

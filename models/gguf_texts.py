@@ -23,13 +23,15 @@ _COMMON = (6, 7, 5, 8, 4, 9, 3, 10, 2, 11, 1)
 _WORTH_KEEPING = 1 << 12
 _KEPT_BYTES = 64 << 20
 _START = 256
+_PIECE = 1 << 16
 
 
 class SeenLists:
     """The lists of texts walked so far, to know them again. At most 64 MB; the longest unused goes first."""
 
     def __init__(self) -> None:
-        self._lists: OrderedDict[tuple[int, bytes], bytes] = OrderedDict()
+        # In pieces that stay in the processor's cache while they are compared.
+        self._lists: OrderedDict[tuple[int, bytes], list[bytes]] = OrderedDict()
         self._size = 0
         self.tensors: dict[bytes, tuple[str, tuple[int, ...], int, int]] = {}
         """Descriptions of tensors, which are shared as well: see `gguf_tensors`, which bounds them."""
@@ -38,21 +40,26 @@ class SeenLists:
         """The bytes of the list of `count` texts at `at`, if it is one seen before; else 0."""
         key = (count, view[at : at + _START])
         kept = self._lists.get(key)
-        if kept is None or view[at : at + len(kept)] != kept:
+        if kept is None:
             return 0
+        place = at
+        for piece in kept:
+            if view[place : place + len(piece)] != piece:
+                return 0
+            place += len(piece)
         self._lists.move_to_end(key)
-        return len(kept)
+        return place - at
 
     def keep(self, view: Bytes, at: int, end: int, count: int) -> None:
         """Remember the list between `at` and `end`."""
         if count < _WORTH_KEEPING or end - at > _KEPT_BYTES // 2:
             return
         key = (count, view[at : at + _START])
-        self._size += end - at - len(self._lists.pop(key, b""))
-        self._lists[key] = view[at:end]
+        self._size += end - at - sum(map(len, self._lists.pop(key, [])))
+        self._lists[key] = [view[place : min(place + _PIECE, end)] for place in range(at, end, _PIECE)]
         while self._size > _KEPT_BYTES:
             _, oldest = self._lists.popitem(last=False)
-            self._size -= len(oldest)
+            self._size -= sum(map(len, oldest))
 
 
 def end_of_texts(view: Bytes, at: int, count: int, order: str, seen: SeenLists | None) -> int:

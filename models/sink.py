@@ -8,9 +8,13 @@ import hashlib
 import os
 import queue
 import threading
+import time
 from pathlib import Path
 
 _BATCH = 1 << 20
+_BATCH_SECONDS = 1.0
+"""What a process that is killed loses of a slow download: at most so many bytes, and no more than came in so long."""
+
 _BATCHES_WAITING = 8
 _SYNC_EVERY = 32 << 20
 
@@ -32,6 +36,7 @@ class Sink:
         self._hash = hashlib.sha256()
         self._batch: list[bytes] = []
         self._batched = 0
+        self._handed_over = time.monotonic()
         self._waiting: queue.Queue[list[bytes] | None] = queue.Queue(_BATCHES_WAITING)
         self._error: OSError | None = None
         self._thread: threading.Thread | None = None
@@ -79,7 +84,7 @@ class Sink:
         self.size += len(piece)
         if self._error is not None:
             raise self._error
-        if self._batched >= _BATCH:
+        if self._batched >= _BATCH or time.monotonic() - self._handed_over > _BATCH_SECONDS:
             self._hand_over()
 
     def finish(self) -> str:
@@ -94,7 +99,7 @@ class Sink:
             self._thread = threading.Thread(target=self._work, name="download-sink", daemon=True)
             self._thread.start()
         self._waiting.put(self._batch)
-        self._batch, self._batched = [], 0
+        self._batch, self._batched, self._handed_over = [], 0, time.monotonic()
 
     def _settle(self) -> None:
         """Everything handed over is written and hashed, and the thread has ended."""

@@ -55,7 +55,9 @@ class Session:
         try:
             path = await self._store.path_to(started.question.id)
             turns = turns_for(path, ask.system_prompt, await self._images(path))
-            request = ChatRequest(turns, ask.sampling, ask.max_tokens, ask.constraint, ask.adapters)
+            request = ChatRequest(
+                turns, ask.sampling, ask.max_tokens, ask.constraint, ask.adapters, effort=ask.effort
+            )
             async with aclosing(provider.stream(request)) as events:
                 async for event in events:
                     reply.take(event)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from desktop.store.faults import StoreFault
 from desktop.store.records import Conversation, Message, NewAttachment
-from models.runtime.values import Adapter, Constraint, Sampling
+from models.runtime.values import Adapter, Constraint, Effort, Sampling
 from providers.events import Event
 
 
@@ -30,6 +30,7 @@ class Ask:
     constraint: Constraint | None = None
     adapters: tuple[Adapter, ...] = ()
     attached: tuple[NewAttachment | int, ...] = ()
+    effort: Effort = Effort.AUTOMATIC
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from desktop.own_settings import options_for
 from desktop.paths import Paths
 from desktop.pictures import Pictures
 from desktop.placements import Placements
-from desktop.settings import Settings
+from desktop.settings import DECLARED, Settings
 from desktop.sight import projector_for
 from desktop.store.faults import StoreFault, StoreFaultKind
 from desktop.store.records import NewAttachment, Status
@@ -30,10 +30,13 @@ from desktop.words import model_fault, store_fault
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.values import (
     Adapter,
+    Bias,
     Constraint,
     ConstraintKind,
+    Effort,
     Image,
     LoadOptions,
+    Sampling,
     Speculation,
     Turn,
 )
@@ -118,13 +121,16 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
         constraint = _constraint(chosen)
     except (OSError, UnicodeDecodeError):
         return failed(tr("The file {name} can't be read as text.", name=chosen.json_schema or chosen.grammar))
-    sampling = settings.sampling()
+    sampling, wrong = _sampling(chosen, settings)
+    if wrong:
+        return failed(wrong, code=2)
     asked = Ask(
         system_prompt=settings.get("chat.system_prompt") if chosen.system is None else chosen.system,
-        sampling=sampling if chosen.seed is None else replace(sampling, seed=chosen.seed),
+        sampling=sampling,
         max_tokens=chosen.max_tokens or settings.get("sampling.max_tokens"),
         text=question,
         constraint=constraint,
+        effort=Effort(chosen.think),
         adapters=tuple(
             Adapter(str(path.expanduser().absolute()), strength) for path, strength in chosen.adapter
         ),
@@ -154,6 +160,21 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
         await model.close()
     printer.close(model.name)
     return 0
+
+
+def _sampling(chosen: argparse.Namespace, settings: Settings) -> tuple[Sampling, str]:
+    """How words are chosen: as in the settings, except for what was said here. And what is wrong with that."""
+    sampling = settings.sampling()
+    for name in ("temperature", "top_p", "top_k", "min_p", "repeat_penalty", "seed"):
+        value = getattr(chosen, name)
+        if value is None:
+            continue
+        problem = "" if name == "seed" else DECLARED[f"sampling.{name}"].problem(value)
+        if problem:
+            return sampling, f"--{name.replace('_', '-')}: {problem}"
+        sampling = replace(sampling, **{name: value})
+    stop = tuple(text for text in chosen.stop if text) or sampling.stop
+    return replace(sampling, stop=stop, bias=tuple(Bias(word, amount) for word, amount in chosen.bias)), ""
 
 
 def _load_options(chosen: argparse.Namespace, settings: Settings, path: Path) -> LoadOptions:
@@ -194,7 +215,9 @@ async def _answer(ask: Ask, model: Provider, printer: _Printer) -> None:
     turns = [Turn("user", ask.text, images)]
     if ask.system_prompt.strip():
         turns.insert(0, Turn("system", ask.system_prompt.strip()))
-    request = ChatRequest(tuple(turns), ask.sampling, ask.max_tokens, ask.constraint, ask.adapters)
+    request = ChatRequest(
+        tuple(turns), ask.sampling, ask.max_tokens, ask.constraint, ask.adapters, effort=ask.effort
+    )
     async with aclosing(model.stream(request)) as events:
         async for event in events:
             printer.take(event)

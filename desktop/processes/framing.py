@@ -21,7 +21,7 @@ def encode_line(record: Mapping[str, object]) -> bytes:
 
     Pure ASCII: any text survives, a lone half of a surrogate pair from a damaged paste included.
     """
-    line = json.dumps(dict(record), allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
+    line = _ENCODER.encode(dict(record)).encode("ascii") + b"\n"
     if len(line) > MAX_LINE_BYTES:
         raise BadRecord(f"a record of {len(line)} bytes is too long")
     return line
@@ -30,7 +30,7 @@ def encode_line(record: Mapping[str, object]) -> bytes:
 def decode_line(line: bytes) -> dict[str, object]:
     """The record in a line. Raises `BadRecord` for anything else, however odd, and no other error."""
     try:
-        record = json.loads(line.decode("utf-8"), parse_constant=_no_such_number)
+        record = _DECODER.decode(line.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise BadRecord(f"not JSON: {error}") from error
     if not isinstance(record, dict):
@@ -40,6 +40,11 @@ def decode_line(line: bytes) -> dict[str, object]:
 
 def _no_such_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
+
+
+# Made once: `json.dumps` and `json.loads` make them anew for each line.
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+_DECODER = json.JSONDecoder(parse_constant=_no_such_number)
 
 
 class LineSplitter:

@@ -58,7 +58,7 @@ class AnsweringViewModel(QObject):
 
     def show(self, conversation_id: int | None, options: Mapping[str, Option]) -> None:
         """Another conversation is open, for which this was chosen. What is damaged counts as not chosen."""
-        self._flush()
+        self.flush()
         self._conversation = conversation_id
         form = options.get(_JSON)
         schema = form.get("schema") if isinstance(form, dict) else None
@@ -123,15 +123,20 @@ class AnsweringViewModel(QObject):
             entry.path: OfferedAdapter(
                 entry.path,
                 entry.name,
-                tr("Made for {model}.", model=entry.base) if entry.base else "",
+                _detail(entry.path, entry.base),
                 self._strengths.get(entry.path),
             )
             for entry in self._models.adapters
         }
         for path, strength in self._strengths.items():
             if path not in offered:
-                offered[path] = OfferedAdapter(path, Path(path).stem, _place(path), strength)
+                offered[path] = OfferedAdapter(path, Path(path).stem, _detail(path), strength)
         return tuple(offered.values())
+
+    @property
+    def looking(self) -> bool:
+        """Whether this computer is being looked through for adapters."""
+        return self._models.looking
 
     @property
     def summary(self) -> str:
@@ -159,7 +164,8 @@ class AnsweringViewModel(QObject):
         self._write_later.start()
         self.changed.emit()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write down now what waits to be written."""
         if self._write_later.isActive():
             self._write_later.stop()
             self._write()
@@ -182,5 +188,9 @@ def _within(strength: float) -> float:
     return min(max(float(strength), 0.0), STRONGEST)
 
 
-def _place(path: str) -> str:
-    return "" if Path(path).exists() else tr("The file is not there now.")
+def _detail(path: str, base: str = "") -> str:
+    """What tells it from others of its name."""
+    if not Path(path).exists():
+        return tr("The file is not there now.")
+    name = Path(path).name
+    return tr("{file}, made for {model}", file=name, model=base) if base else name

@@ -24,6 +24,7 @@ from desktop.settings import Settings
 from desktop.store.faults import StoreFault
 from desktop.viewmodels.answering import AnsweringViewModel
 from desktop.viewmodels.conversations import ConversationsViewModel
+from desktop.viewmodels.effort import EffortViewModel
 from desktop.viewmodels.images import DraftImage, ImagesViewModel
 from desktop.viewmodels.models import ModelsViewModel
 from desktop.viewmodels.notice import Notice
@@ -93,6 +94,8 @@ class ChatViewModel(QObject):
         self._conversations = conversations
         self._models = models
         self._settings = settings
+        self.effort = EffortViewModel(bridge, store, conversations, models, self)
+        self.effort.notice.connect(self.notice)
         self._live: _Live | None = None
         self._opening: Job | None = None
         self._only_here: dict[int, Entry] = {}  # ended answers that the disk has refused so far
@@ -307,7 +310,8 @@ class ChatViewModel(QObject):
         self.draft_replaced.emit()
 
     def store_draft(self) -> None:
-        """Write the draft now, if it waits to be written."""
+        """Write the draft now, and what was chosen for the conversation, if they wait to be written."""
+        self.answering.flush()
         if self._save_draft.isActive():
             self._save_draft.stop()
             self._write_draft()
@@ -326,6 +330,7 @@ class ChatViewModel(QObject):
         attached: tuple[int, ...] = (),
     ) -> Ask:
         from desktop.chat.turns import Ask
+        from models.runtime.values import Effort
 
         constraint, adapters = self.answering.request()
         return Ask(
@@ -339,6 +344,7 @@ class ChatViewModel(QObject):
             attached=attached,
             constraint=constraint,
             adapters=adapters,
+            effort=Effort(self.effort.chosen),
         )
 
     def _start(self, ask: Ask) -> None:
@@ -432,6 +438,8 @@ class ChatViewModel(QObject):
             self.images.follow(event.conversation.id)
             self.answering.follow(event.conversation.id)
             self._conversations.became(event.conversation)
+            if self.effort.chosen:
+                self.effort.became(event.conversation.id)
         self._conversations.refresh()
         if event.conversation.id == self._conversations.current_id:
             self._put_on_screen(live.question, live.entry)

@@ -58,6 +58,7 @@ class ModelsViewModel(QObject):
 
     changed = Signal()
     notice = Signal(object)
+    template_wanted = Signal(str)  # the model's file, for which a chat template is to be chosen
 
     def __init__(
         self,
@@ -93,6 +94,9 @@ class ModelsViewModel(QObject):
             None  # the chat templates of models; set by what puts the parts together
         )
         self.loading: float | None = None
+        self.efforts: tuple[
+            str, ...
+        ] = ()  # how much thinking may be asked for, of the model that was loaded last
         self.sees: bool | None = None  # whether the model in use sees images; None while nobody has looked
         self._reload_later = QTimer(self, singleShot=True, interval=800)
         self._reload_later.timeout.connect(self.load)
@@ -233,6 +237,7 @@ class ModelsViewModel(QObject):
         self._settings.set("model.current", "" if Path(path) == self._starter else path)
         self._placement = None
         self.sees = None
+        self.efforts = ()
         self.load()
 
     def choose_starter(self) -> None:
@@ -368,8 +373,9 @@ class ModelsViewModel(QObject):
         match event:
             case LoadProgress(fraction):
                 self._set_loading(fraction)
-            case ModelReady(placement):
+            case ModelReady(placement, efforts):
                 self._placement = placement
+                self.efforts = efforts
                 self._tell_of_gpu(placement)
                 self._set_loading(None)
 
@@ -396,6 +402,12 @@ class ModelsViewModel(QObject):
         if not isinstance(error, ProviderError):
             raise error
         sentence = model_fault(error.kind, error.detail, error.facts, path)
+        if error.kind.value == "no_template" and self.templates is not None:
+            choose = tr("Choose a template…")
+            self.notice.emit(
+                Notice(sentence.text, sentence.detail, choose, lambda: self.template_wanted.emit(path))
+            )
+            return
         self.notice.emit(Notice.of(sentence))
 
     def _set_loading(self, fraction: float | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,12 +45,11 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TypeRow:
-    """One type that can be chosen. `usual`: shown at once."""
+    """One type that can be chosen."""
 
     name: str
     size: str
     words: str
-    usual: bool
 
 
 class QuantizeViewModel(QObject):
@@ -65,13 +64,15 @@ class QuantizeViewModel(QObject):
         self._bridge = bridge
         self._paths = paths
         self._library = library
-        self._job: Job | None = None
+        self._job: Job | None = None  # what is being made
+        self._look: Job | None = None
         self._choices: Choices | None = None
         self._run = 0  # counts up: what an earlier one still says is not heard
         self._began = 0.0
         self._done, self._total = 0, 0
         self._checking = False
         self.stage = Stage.LOOKING
+        self.has_more = True
         self.source = ""
         self.problem = ""
         self.result = ""
@@ -100,14 +101,14 @@ class QuantizeViewModel(QObject):
             return []
         known = self._choices
         return [
-            TypeRow(kind.name, gigabytes(size), loss_words(kind, known.source.parameters), kind.usual)
+            TypeRow(kind.name, gigabytes(size), loss_words(kind, known.source.parameters))
             for kind, size in _possible(known)
         ]
 
     @property
     def first_choice(self) -> str:
         """The type that is chosen until another is."""
-        names = [row.name for row in self.rows if row.usual] or [row.name for row in self.rows]
+        names = [row.name for row in self.rows]
         return _FIRST_CHOICE if _FIRST_CHOICE in names else names[0] if names else ""
 
     @property
@@ -145,16 +146,31 @@ class QuantizeViewModel(QObject):
         """Look at this model, unless one is being made: then that one is shown."""
         if self.stage is Stage.MAKING:
             return
-        self._cancel()
-        self.stage, self.source, self.problem, self.result = Stage.LOOKING, path, "", ""
-        self._choices = None
-        self._job = self._bridge.submit(choices(self._paths, Path(path)), self._looked, self._refused)
+        self._stop_looking()
+        self.stage, self.source = Stage.LOOKING, os.path.abspath(path)
+        self.problem = self.result = ""
+        self._choices, self.has_more = None, True
+        usual = [kind for kind in quant_types() if kind.usual]
+        self._look_at(usual)
+
+    def look_further(self) -> None:
+        """Offer the rarer types too. Each takes a moment to be computed, so they are not at first."""
+        if self.stage is Stage.CHOOSING and self.has_more:
+            self.has_more = False
+            rare = [kind for kind in quant_types() if not kind.usual and not kind.measured]
+            self._look_at(rare)
+
+    def _look_at(self, types: list[QuantType]) -> None:
+        source = self.source
+        work = choices(self._paths, Path(source), types)
+        self._look = self._bridge.submit(work, self._looked, lambda error: self._refused(source, error))
         self.changed.emit()
 
     def make(self, kind: str) -> None:
         """Make it. What `warning` says was read."""
         if self.stage is not Stage.CHOOSING:
             return
+        self._stop_looking()
         self.stage, self.problem = Stage.MAKING, ""
         self._done = self._total = 0
         self._checking = False
@@ -165,8 +181,10 @@ class QuantizeViewModel(QObject):
 
     def stop(self) -> None:
         """Give it up. What there is of it goes."""
-        if self.stage is Stage.MAKING:
-            self._cancel()
+        if self.stage is Stage.MAKING and self._job is not None:
+            self._run += 1
+            self._job.cancel()
+            self._job = None
             self.stage = Stage.CHOOSING
             self.problem = tr("Stopped. Nothing was made.")
             self.changed.emit()
@@ -174,14 +192,12 @@ class QuantizeViewModel(QObject):
     def leave(self) -> None:
         """Nobody looks at it any more. What is being made goes on."""
         self.watched = False
-        if self.stage is Stage.LOOKING:
-            self._cancel()
+        self._stop_looking()
 
-    def _cancel(self) -> None:
-        self._run += 1
-        if self._job is not None:
-            self._job.cancel()
-            self._job = None
+    def _stop_looking(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
 
     # ---- what comes of it
 
@@ -217,16 +233,23 @@ class QuantizeViewModel(QObject):
         )
 
     def _looked(self, found: Choices) -> None:
-        self._job, self._choices = None, found
-        self.stage = Stage.CHOOSING
+        if found.source.path != self.source or self.stage not in (Stage.LOOKING, Stage.CHOOSING):
+            return  # an answer that was under way when another model was asked about
+        self._look = None
+        if self._choices is not None:
+            sizes = {**self._choices.bytes, **found.bytes}
+            found = replace(found, bytes=sizes, measured=self._choices.measured | found.measured)
+        self._choices, self.stage = found, Stage.CHOOSING
         if not self.rows:
             self.stage = Stage.REFUSED
             self.problem = tr("This model is as small as it gets: no type would make it smaller.")
         self.changed.emit()
 
-    def _refused(self, error: Exception) -> None:
+    def _refused(self, source: str, error: Exception) -> None:
+        if source != self.source or self.stage is not Stage.LOOKING:
+            return
         self.problem = self._words(error)
-        self._job, self.stage = None, Stage.REFUSED
+        self._look, self.stage = None, Stage.REFUSED
         self.changed.emit()
 
     def _failed(self, error: Exception) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QPlainTextEdit,
+    QScrollArea,
     QSlider,
     QVBoxLayout,
     QWidget,
@@ -20,6 +21,7 @@ from desktop.views.dialogs import ExplainingDialog
 from desktop.views.theme import Theme
 from desktop.views.widgets import Text, describe, push_button
 
+_MOST_LIST_PX = 220
 _STEPS = 20  # of a slider, from no strength to the strongest
 
 
@@ -37,6 +39,7 @@ class AnsweringDialog(ExplainingDialog):
         answering.changed.connect(self._show)
         self._show()
         self.finish()
+        self.json.setFocus()  # a space switches it, Esc closes
 
     # ---- JSON
 
@@ -49,6 +52,7 @@ class AnsweringDialog(ExplainingDialog):
         self.json.toggled.connect(self._answering.answer_as_json)
         self.schema = QPlainTextEdit(self._answering.schema)
         self.schema.setPlaceholderText(tr("A JSON schema, if the answer must have a certain shape"))
+        self.schema.setProperty("look", "field")
         self.schema.setTabChangesFocus(True)
         self.schema.setFixedHeight(self._theme.scaled(128))
         describe(self.schema, tr("JSON schema"), self.schema.placeholderText())
@@ -70,17 +74,21 @@ class AnsweringDialog(ExplainingDialog):
         self.column.addWidget(
             Text(
                 self._theme,
-                tr("Small files that change how a model answers. 1 is the strength that one was made for."),
+                tr("Small files that change how a model answers. 1 is the strength they were made for."),
                 "soft",
                 wrap=True,
             )
         )
-        self._list = QVBoxLayout()
+        rows = QWidget()
+        self._list = QVBoxLayout(rows)
+        self._list.setContentsMargins(0, 0, 8, 0)
         self._list.setSpacing(4)
-        self.column.addLayout(self._list)
-        self._none = Text(
-            self._theme, tr("None was found for this model on this computer."), "soft", wrap=True
-        )
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setWidget(rows)
+        describe(self._area, tr("Adapters (LoRA)"))
+        self.column.addWidget(self._area)
+        self._none = Text(self._theme, "", "soft", wrap=True)
         self.column.addWidget(self._none)
         row = QHBoxLayout()
         row.addWidget(
@@ -117,7 +125,22 @@ class AnsweringDialog(ExplainingDialog):
                 self._rows[adapter.path] = made = _AdapterRow(self._theme, adapter, answering)
                 self._list.addWidget(made)
             self._rows[adapter.path].show_state(adapter)
+        self._none.setText(
+            tr("Looking for adapters on this computer…")
+            if answering.looking
+            else tr("None was found for this model on this computer.")
+        )
         self._none.setVisible(not self._rows)
+        self._area.setVisible(bool(self._rows))
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as what is shown needs."""
+        needed = sum(row.sizeHint().height() + self._list.spacing() for row in self._rows.values()) + 4
+        self._area.setFixedHeight(min(needed, self._theme.scaled(_MOST_LIST_PX)))
+        self.column.activate()
+        room = self.screen().availableSize().height() - 96
+        self.resize(self.width(), min(self.column.totalHeightForWidth(self.width()), room))
 
 
 class _AdapterRow(QWidget):

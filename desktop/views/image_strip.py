@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor, QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop.i18n import tr
 from desktop.viewmodels.chat import ChatViewModel
@@ -37,14 +37,18 @@ class ImageStrip(QWidget):
         said.addWidget(self.hint, 1)
         said.addLayout(self.choices)
         self.thumbnails: list[Thumbnail] = []
-        self._row = QHBoxLayout()
-        self._row.setSpacing(4)
-        self._row.setAlignment(Qt.AlignmentFlag.AlignLeading)
+        self._chips: list[QWidget] = []
+        self._across = 0  # chips in a row
+        self._grid = QGridLayout()
+        self._grid.setSpacing(4)
+        self._grid.setAlignment(Qt.AlignmentFlag.AlignLeading)
+        # As wide as there is room, never wider: eight images must not push the window apart.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 0, 4)
         column.setSpacing(8)
         column.addLayout(said)
-        column.addLayout(self._row)
+        column.addLayout(self._grid)
         self.setAccessibleName(tr("Images of this message"))
         theme.changed.connect(self._restyle)
 
@@ -59,8 +63,8 @@ class ImageStrip(QWidget):
         self._show_hint()
 
     def _show_images(self) -> None:
-        _empty(self._row)
-        self.thumbnails = []
+        _empty(self._grid)
+        self.thumbnails, self._chips = [], []
         for number, image in enumerate(self._shown, start=1):
             name = image.name or tr("Image {number}", number=number)
             thumbnail = Thumbnail(self._chat.images, image.id, name, *self._colours())
@@ -79,8 +83,24 @@ class ImageStrip(QWidget):
             place.setSpacing(0)
             place.addWidget(thumbnail)
             place.addWidget(remove, 0, Qt.AlignmentFlag.AlignTop)
-            self._row.addWidget(chip)
+            self._chips.append(chip)
+        self._across = 0
+        self._arrange()
         self._theme.dress(self)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        if not self._chips:
+            return
+        wide = self._chips[0].sizeHint().width() + self._grid.spacing()
+        across = max(1, (self.width() - 8) // wide)
+        if across != self._across:
+            self._across = across
+            for number, chip in enumerate(self._chips):
+                self._grid.addWidget(chip, number // across, number % across)
 
     def _show_hint(self) -> None:
         hint, models = self._chat.image_hint if self._shown else ("", ())
@@ -114,8 +134,8 @@ class ImageStrip(QWidget):
             thumbnail.set_colours(*self._colours())
 
 
-def _empty(row: QHBoxLayout) -> None:
-    while (item := row.takeAt(0)) is not None:
+def _empty(layout: QLayout) -> None:
+    while (item := layout.takeAt(0)) is not None:
         widget = item.widget()
         if widget is not None:
             widget.hide()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QEvent, Qt, Signal
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QInputMethodEvent, QKeyEvent
 
 PLAIN = "text/plain"
+_SYSTEM_GIVES_BITMAPS = sys.platform in ("win32", "darwin")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 _IMAGE_FORMATS = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp")  # the best first
 _AROUND_PX = 8  # the margin that a text document has around it
@@ -125,13 +127,15 @@ def image_paths(urls: list[QUrl]) -> list[str]:
 
 
 def has_image(source: QMimeData) -> bool:
-    return bool(image_paths(source.urls())) or source.hasImage() or _image_format(source) != ""
+    own_bitmap = _SYSTEM_GIVES_BITMAPS and source.hasImage()
+    return bool(image_paths(source.urls())) or own_bitmap or _image_format(source) != ""
 
 
 def image_bytes(source: QMimeData) -> bytes:
     """The image as another program gave it, not decoded; b"" without one.
 
     Windows and macOS have no file to give but a bitmap of their own, which Qt hands over: that is written as PNG.
+    Elsewhere Qt would decode another program's file for that, in this process.
     """
     form = _image_format(source)
     if form:
@@ -139,7 +143,7 @@ def image_bytes(source: QMimeData) -> bytes:
     from PySide6.QtCore import QBuffer, QByteArray, QIODevice
     from PySide6.QtGui import QImage, QImageWriter
 
-    image = source.imageData()
+    image = source.imageData() if _SYSTEM_GIVES_BITMAPS else None
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     if not isinstance(image, QImage) or not QImageWriter(buffer, QByteArray(b"png")).write(image):

@@ -20,7 +20,7 @@ from desktop.views.widgets import Text, push_button
 
 _WIDTH = 520
 _MOST_ROWS = 6
-_AROUND_ROWS = 164  # the field above, the words and the buttons below
+_AROUND_ROWS = 206  # the field above, the words and the buttons below
 
 
 class ModelPicker(Popover):
@@ -84,12 +84,15 @@ class ModelPicker(Popover):
         below.addWidget(self.find_more)
         below.addWidget(self.all_models)
         below.addWidget(self.open_file)
-        below.addWidget(self.own_settings)
-        below.addWidget(self.try_gpu)
         below.addStretch(1)
-        below.addWidget(self.cancel)
+        about_this = QHBoxLayout()
+        about_this.addWidget(self.own_settings)
+        about_this.addWidget(self.try_gpu)
+        about_this.addStretch(1)
+        about_this.addWidget(self.cancel)
         self.column.addWidget(self.progress)
         self.column.addWidget(self.note)
+        self.column.addLayout(about_this)
         self.column.addLayout(below)
         self.field.textChanged.connect(self._show)
         self.chosen.connect(self._take)

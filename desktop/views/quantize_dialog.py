@@ -51,7 +51,6 @@ class QuantizeDialog(QDialog):
         self._model = model
         self._use = use
         self._shown: list[TypeRow] = []
-        self._all = False
         self.types = QButtonGroup(self)
         self._make_parts(title)
         self._lay_out()
@@ -80,7 +79,7 @@ class QuantizeDialog(QDialog):
         self.area.setFrameShape(QFrame.Shape.NoFrame)
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.more = push_button(
-            tr("Show all types"), "quiet", self._show_all, tr("Rarer types of llama.cpp too")
+            tr("Show all types"), "quiet", self._model.look_further, tr("Rarer types of llama.cpp too")
         )
         self.make = push_button(tr("Make it"), "plain", self._make, tr("Make the smaller version"))
         self.stop = push_button(
@@ -127,7 +126,7 @@ class QuantizeDialog(QDialog):
         self._show_types()
         self.area.setVisible(choosing)
         self._rest.setVisible(not choosing)
-        self.more.setVisible(choosing and not self._all and any(not row.usual for row in model.rows))
+        self.more.setVisible(choosing and model.has_more)
         self.make.setVisible(choosing)
         self.make.setText(tr("Make it all the same") if model.warning else tr("Make it"))
         self.stop.setVisible(making)
@@ -144,8 +143,7 @@ class QuantizeDialog(QDialog):
         announce(self, self.problem.text() or self.summary.text())
 
     def _show_types(self) -> None:
-        rows = [row for row in self._model.rows if row.usual or self._all]
-        rows = rows or self._model.rows
+        rows = self._model.rows
         if rows == self._shown:
             return
         self._shown = rows
@@ -163,7 +161,7 @@ class QuantizeDialog(QDialog):
             button.setChecked(row.name == chosen)
             self.types.addButton(button)
             words = Text(self._theme, row.words, "soft", wrap=True)
-            words.setContentsMargins(self._theme.scaled(24), 0, 0, 8)
+            words.setContentsMargins(self._theme.scaled(32), 0, 0, 8)
             column.addWidget(button)
             column.addWidget(words)
         column.addStretch(1)
@@ -179,10 +177,6 @@ class QuantizeDialog(QDialog):
         return "" if checked is None else str(checked.property("type"))
 
     # ---- what a person does
-
-    def _show_all(self) -> None:
-        self._all = True
-        self._show()
 
     def _make(self) -> None:
         if self.chosen:

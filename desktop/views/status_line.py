@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from desktop.i18n import tr
 from desktop.viewmodels.chat import ChatState, ChatViewModel
 from desktop.viewmodels.models import ModelsViewModel
 from desktop.views.theme import Theme
-from desktop.views.widgets import ElidedText, Text, announce, push_button
+from desktop.views.widgets import ElidedText, Text, announce, describe, push_button
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QProgressBar, QPushButton
@@ -33,6 +33,7 @@ class StatusLine(QWidget):
         self._forget.timeout.connect(self._end_remark)
         self._bar: QProgressBar | None = None
         self._cancel: QPushButton | None = None
+        self._effort: QPushButton | None = None
         self.text = ElidedText(theme, "soft")
         self.hint = Text(theme, "", "soft")
         row = self._row = QHBoxLayout(self)
@@ -70,6 +71,7 @@ class StatusLine(QWidget):
         self._chat, self._models = chat, models
         chat.state_changed.connect(self._show)
         models.changed.connect(self._show)
+        chat.effort.changed.connect(self._show)
         self._show()
 
     def _cancel_loading(self) -> None:
@@ -88,6 +90,33 @@ class StatusLine(QWidget):
         if loading is not None or self._cancel is not None:
             self.cancel.setVisible(loading is not None)
         self.hint.setVisible(not busy and loading is None)
+        self._show_effort(not busy and loading is None)
+
+    def _show_effort(self, idle: bool) -> None:
+        assert self._chat is not None
+        offered = idle and bool(self._chat.effort.choices)
+        if not offered and self._effort is None:
+            return
+        self.effort.setVisible(offered)
+        self.effort.setText(self._chat.effort.text)
+        explanation = tr("How much the model thinks before it answers in this conversation")
+        describe(self.effort, self._chat.effort.text, explanation, tip=True)
+
+    def _choose_effort(self) -> None:
+        from PySide6.QtGui import QAction
+        from PySide6.QtWidgets import QMenu
+
+        assert self._chat is not None
+        effort = self._chat.effort
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.setAccessibleName(tr("How much the model thinks before it answers in this conversation"))
+        for value, name in effort.choices:
+            action = QAction(name, menu, checkable=True, checked=value == effort.chosen)
+            action.triggered.connect(lambda _=False, chosen=value: effort.choose(chosen))
+            menu.addAction(action)
+        above = self.effort.mapToGlobal(QPoint(0, -menu.sizeHint().height()))
+        menu.popup(above)
 
     def _show_bar(self, fraction: float | None) -> None:
         if fraction is None and self._bar is None:
@@ -111,6 +140,16 @@ class StatusLine(QWidget):
             self._row.insertWidget(0, self._bar)
             self._theme.dress(self._bar)
         return self._bar
+
+    @property
+    def effort(self) -> QPushButton:
+        """Offered while a model is loaded to which it makes a difference."""
+        if self._effort is None:
+            self._effort = push_button("", "quiet", self._choose_effort)
+            self._effort.setProperty("small", True)
+            self._row.insertWidget(self._row.indexOf(self.hint), self._effort)
+            self._theme.dress(self._effort)
+        return self._effort
 
     @property
     def cancel(self) -> QPushButton:

@@ -47,6 +47,7 @@ class TemplateDialog(ExplainingDialog):
         self.finish()
         self.resize(min(theme.scaled(760), parent.width() - 32), min(theme.scaled(640), parent.height() - 32))
         template.changed.connect(self._show)
+        self.finished.connect(template.close)
         self._show()
 
     def _source(self) -> QPlainTextEdit:
@@ -59,6 +60,9 @@ class TemplateDialog(ExplainingDialog):
         shown.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         shown.setTabChangesFocus(True)
         shown.setMinimumHeight(self._theme.scaled(160))
+        place = shown.sizePolicy()
+        place.setRetainSizeWhenHidden(True)  # else the words above would spread over its room
+        shown.setSizePolicy(place)
         describe(shown, tr("The text of the template"), tr("It can be copied, not changed here."))
         return shown
 

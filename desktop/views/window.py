@@ -122,6 +122,7 @@ class MainWindow(QMainWindow):
         self.page.composer.model_dropped.connect(self._models.open_file)
         self.page.composer.model_wanted.connect(self._choose_model)
         self.page.computer_asked.connect(self._show_computer)
+        self._models.template_wanted.connect(self._show_template_of)
         self._conversations.opened.connect(self._show_conversation)
         self._settings.changed.connect(self._setting_changed)
         self._use_enter()
@@ -275,11 +276,14 @@ class MainWindow(QMainWindow):
             self._models.open_file(path)
 
     def _show_template(self) -> None:
-        from desktop.views.template_dialog import template_dialog
-
         path = self._models.current_path
         if path is not None and self._models.templates is not None:
-            self._open(template_dialog(self.theme, self, self._models, str(path)))
+            self._show_template_of(str(path))
+
+    def _show_template_of(self, path: str) -> None:
+        from desktop.views.template_dialog import template_dialog
+
+        self._open(template_dialog(self.theme, self, self._models, path))
 
     def _make_current_smaller(self) -> None:
         if self._models.current_path is not None:

@@ -43,6 +43,7 @@ class Fault(StrEnum):
     NOT_AN_ADAPTER = "not_an_adapter"
     ADAPTER_FOR_ANOTHER_MODEL = "adapter_for_another_model"
     ADAPTER_DAMAGED = "adapter_damaged"
+    WORD_OF_SEVERAL_TOKENS = "word_of_several_tokens"
     DRAFT_UNUSABLE = "draft_unusable"
     DRAFT_OF_ANOTHER_VOCABULARY = "draft_of_another_vocabulary"
     CANNOT_SEE = "cannot_see"

@@ -29,6 +29,7 @@ from models.runtime.prompt import Prompt, PromptBuilder
 from models.runtime.protocol import Called, Completed, Generate, Piece, PromptProgress, Report, Stage
 from models.runtime.speculation import ROWS, Drafter, Pace
 from models.runtime.states import KeptStates, shared_length
+from models.runtime.stops import StopSplitter
 from models.runtime.tool_splitter import Said, Span
 from models.runtime.values import Adapter, CalledTool
 
@@ -205,7 +206,7 @@ class Generator:
         if request.tools and not request.grammar:  # a grammar leaves no way to write a call
             form = self._builder.format_for(form, request.tools)
             pieces = _Pieces(self._vocabulary, form)
-        output = _Output(form, prompt.text, self._send)
+        output = _Output(form, prompt.text, self._send, [stop for stop in request.sampling.stop if stop])
         sampler = self._sampler(request, output)
         answer: list[int] = []
         pace = Pace()
@@ -236,7 +237,7 @@ class Generator:
         seed = secrets.randbits(31) if sampling.seed is None else sampling.seed
         if not request.grammar:
             return self._context.new_sampler(sampling, seed)
-        lead = Lead(self._format, cast(Splitter, output.splitter), self._vocabulary, self._pieces)
+        lead = Lead(self._format, cast(Splitter, output.words), self._vocabulary, self._pieces)
         return GuidedSampler(
             self._context, self._vocabulary, sampling, seed, request.grammar, lead, self._pieces
         )
@@ -348,9 +349,13 @@ class _Output:
     they would be awake for nothing else. No token waits for longer than until the next one comes.
     """
 
-    def __init__(self, form: Format, prompt: str, send: Callable[[Report], None]) -> None:
+    def __init__(
+        self, form: Format, prompt: str, send: Callable[[Report], None], stops: Sequence[str] = ()
+    ) -> None:
+        """`stops`: texts before which the answer ends."""
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        self.splitter = form.splitter(prompt)
+        self.words = form.splitter(prompt)
+        self.splitter = StopSplitter(self.words, stops) if stops else self.words
         self._send = send
         self._written: list[str] = []
         self._shown: list[str] = []

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from models.runtime.bias import biased_tokens
 from models.runtime.values import CacheType, LoadOptions, RopeScaling, Sampling
 
 # Otherwise an assertion in ggml starts a debugger, and a variable of the environment can name a library to
@@ -496,8 +497,9 @@ class Sampler:
 
     def __init__(self, context: Any, vocabulary: Vocabulary, sampling: Sampling, seed: int) -> None:
         self._context = context
+        parts = _sampler_parts(vocabulary, sampling, seed)
         self._chain = C.llama_sampler_chain_init(C.llama_sampler_chain_default_params())
-        for part in _sampler_parts(vocabulary, sampling, seed):
+        for part in parts:
             C.llama_sampler_chain_add(self._chain, part)
 
     def sample(self, row: int = -1) -> int:
@@ -514,12 +516,13 @@ def _sampler_parts(vocabulary: Vocabulary, sampling: Sampling, seed: int) -> lis
     tokens are the template's, and to penalise those would keep the model from ending its turn.
     """
     parts = []
-    suppressed = vocabulary.suppressed()
-    if suppressed:
-        biases = (C.llama_logit_bias * len(suppressed))(
-            *(C.llama_logit_bias(token, float("-inf")) for token in suppressed)
+    biased = biased_tokens(vocabulary, sampling.bias)
+    biased.update(dict.fromkeys(vocabulary.suppressed(), float("-inf")))
+    if biased:
+        biases = (C.llama_logit_bias * len(biased))(
+            *(C.llama_logit_bias(token, amount) for token, amount in biased.items())
         )
-        parts.append(C.llama_sampler_init_logit_bias(vocabulary.size, len(suppressed), biases))
+        parts.append(C.llama_sampler_init_logit_bias(vocabulary.size, len(biased), biases))
     if sampling.repeat_penalty != 1.0:
         penalty = max(sampling.repeat_penalty, 0.01)  # llama.cpp aborts at 0
         parts.append(C.llama_sampler_init_penalties(vocabulary.size, _PENALTY_WINDOW, penalty, 0.0, 0.0))

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import psutil
 
@@ -48,13 +48,14 @@ from models.runtime.sight_loading import projector_bytes, projector_key, sight_o
 from models.runtime.speculation import ROWS, Drafter
 from models.runtime.states import KeptStates
 from models.runtime.template import ChatTemplate
-from models.runtime.values import Effort, LoadOptions, ModelCard, Placement, Speculation, Turn
+from models.runtime.values import Effort, Known, LoadOptions, ModelCard, Placement, Speculation, Turn
 
 Send = Callable[[Report], None]
 
 # What the stages may take, generously: per token of vocabulary, per byte, for a GPU.
 _VOCABULARY_TOKENS_PER_SECOND = 15_000
 _BYTES_PER_SECOND = 500_000_000
+_CONTEXT_SECONDS = 10.0  # on a machine that is busy with other things
 _GPU_START_SECONDS = 90.0  # a driver that compiles its programs for the first time
 
 _NOT_THE_GPU = (Fault.LOAD_CANCELLED, Fault.OPTIONS_DO_NOT_FIT, Fault.UNSUPPORTED_ARCHITECTURE)
@@ -66,6 +67,17 @@ _LOOK_SECONDS = 0.2
 def inspect(path: str) -> ModelCard:
     """What a file says it is. Raises `RuntimeFault` as `read_header` does."""
     return card(read_header(path), path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is decided before a load. `fitting`: layers that fit on GPUs; `choices`: numbers of layers to try."""
+
+    fit: Fit
+    threads: Threads
+    fitting: int
+    known: Known | None
+    choices: Sequence[int]
 
 
 class Loader:
@@ -86,16 +98,11 @@ class Loader:
         fault = chat_fault(header)
         if fault is not None and not (command.template and fault.fault is Fault.NO_TEMPLATE):
             raise fault
-        machine = read_machine()
-        free = usable_memory(machine) - projector_bytes(command.options.projector)
-        fit = choose_fit(header, command.options, free + memory_of_gpus(self._gpus), whole=command.may_ask)
-        threads = choose_threads(machine, command.options.threads)
-        known = still_holds(command.known, self._devices)
-        fitting = most_layers(fit.needs, self._gpus, free)
-        if command.may_ask and known is None and could_fit_more(fit.needs, self._gpus, fitting, free):
-            raise RuntimeFault(Fault.NOT_ENOUGH_MEMORY)
-        choices = layers_to_try(command.options.gpu_layers, len(fit.needs.layers), fitting, known)
-        model, context, on_gpu = self._place(command.path, header, command.options, fit, threads, choices)
+        plan = self._plan(command, header)
+        threads = plan.threads
+        model, context, on_gpu = self._place(
+            command.path, header, command.options, plan.fit, threads, plan.choices
+        )
         drafter = make_drafter(model, context, command.options, on_gpu, threads, self._interrupt, self._send)
         projector = command.options.projector
         opener = sight_opener(projector, model, context, self._log, on_gpu > 0, threads.prompt)
@@ -110,33 +117,57 @@ class Loader:
             drafter,
             sight,
         )
+        placement = self._placement(command.options, header, plan, model, context, on_gpu)
+        milliseconds = (time.perf_counter() - started) * 1000
+        return generator, Loaded(card(header, command.path), placement, milliseconds, efforts)
+
+    def _plan(self, command: Load, header: Header) -> _Plan:
+        """What to try. Raises `RuntimeFault` NOT_ENOUGH_MEMORY."""
+        machine, options = read_machine(), command.options
+        free = usable_memory(machine) - projector_bytes(options.projector)
+        fit = choose_fit(header, options, free + memory_of_gpus(self._gpus), whole=command.may_ask)
+        known = still_holds(command.known, self._devices)
+        fitting = most_layers(fit.needs, self._gpus, free)
+        if command.may_ask and known is None and could_fit_more(fit.needs, self._gpus, fitting, free):
+            raise RuntimeFault(Fault.NOT_ENOUGH_MEMORY)
+        choices = layers_to_try(options.gpu_layers, len(fit.needs.layers), fitting, known)
+        return _Plan(fit, choose_threads(machine, options.threads), fitting, known, choices)
+
+    def _placement(
+        self,
+        options: LoadOptions,
+        header: Header,
+        plan: _Plan,
+        model: llama.Model,
+        context: llama.Context,
+        on_gpu: int,
+    ) -> Placement:
+        gpu_support = llama.has_gpu_support()
         reason = reason_for(
-            command.options.gpu_layers,
+            options.gpu_layers,
             on_gpu,
             model.layers,
             self._gpus,
-            llama.has_gpu_support(),
-            fitting=fitting,
-            known=known,
+            gpu_support,
+            fitting=plan.fitting,
+            known=plan.known,
         )
-        placement = Placement(
-            device=self._gpus[0].description if on_gpu else "CPU",
+        return Placement(
+            device=" + ".join(gpu.description for gpu in self._gpus) if on_gpu else "CPU",
             on_gpu=on_gpu > 0,
             gpu_layers=on_gpu,
             layers=model.layers,
             reason=reason,
-            threads=threads.generation,
-            prompt_threads=threads.prompt,
+            threads=plan.threads.generation,
+            prompt_threads=plan.threads.prompt,
             context_tokens=context.tokens,
             devices=self._devices,
-            need_bytes=fit.need_bytes,
-            gpu_bytes=gpu_bytes(fit.needs, on_gpu) if on_gpu else 0,
+            need_bytes=plan.fit.need_bytes,
+            gpu_bytes=gpu_bytes(plan.fit.needs, on_gpu) if on_gpu else 0,
             batch_tokens=context.batch_tokens,
-            is_mapped=_is_mapped(header, command.options, on_gpu),
+            is_mapped=_is_mapped(header, options, on_gpu),
             gpu_failed=reason == GPU_FAILED,
         )
-        milliseconds = (time.perf_counter() - started) * 1000
-        return generator, Loaded(card(header, command.path), placement, milliseconds, efforts)
 
     def _place(
         self,
@@ -175,7 +206,9 @@ class Loader:
             try:
                 model = self._read_weights(path, header, options, on_gpu)
                 undo.callback(model.close)
-                self._send(Stage("context", fit.need_bytes / _BYTES_PER_SECOND + gpu_seconds))
+                self._send(
+                    Stage("context", _CONTEXT_SECONDS + fit.need_bytes / _BYTES_PER_SECOND + gpu_seconds)
+                )
                 context = model.new_context(
                     fit.context_tokens,
                     options,

@@ -50,11 +50,16 @@ def sight_opener(
             from models.runtime.llama_mtmd import Projector
         except ImportError as error:
             raise RuntimeFault(Fault.SIGHT_NOT_BUILT, str(error)) from error
-        log.lines.clear()
-        try:
-            projector = Projector(path, model, context, log, on_gpu, threads)
-        except llama.LoadRefused:
-            raise _refused(log, path) from None
+        projector = None
+        for gpu in (True, False) if on_gpu else (False,):  # the model may have left it no room there
+            log.lines.clear()
+            try:
+                projector = Projector(path, model, context, log, gpu, threads)
+                break
+            except llama.LoadRefused:
+                continue
+        if projector is None:
+            raise _refused(log, path)
         if not projector.sees:
             projector.close()
             raise RuntimeFault(Fault.PROJECTOR_OF_ANOTHER, "it is for sound", _named(path))
@@ -81,6 +86,8 @@ def _check(path: str, width: int) -> None:
 
 def _refused(log: llama.Log, path: str) -> RuntimeFault:
     said = "\n".join(log.lines)
+    if "failed to allocate" in said or "out of memory" in said:
+        return RuntimeFault(Fault.NOT_ENOUGH_MEMORY, said[-1000:], {"file": os.path.basename(path)})
     other = "mismatch between text model" in said
     fault = Fault.PROJECTOR_OF_ANOTHER if other else Fault.PROJECTOR_DAMAGED
     return RuntimeFault(fault, said[-1000:], _named(path))

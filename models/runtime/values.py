@@ -24,8 +24,19 @@ class RopeScaling(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Bias:
+    """A word to come more often (`amount` above 0, added to its logit) or less; -100 and below: never."""
+
+    text: str
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is chosen. `seed` None draws a new one for each answer; temperature 0 is greedy."""
+    """How the next token is chosen. `seed` None draws a new one for each answer; temperature 0 is greedy.
+
+    `stop`: texts before which an answer ends.
+    """
 
     temperature: float = 0.7
     top_k: int = 40
@@ -33,6 +44,8 @@ class Sampling:
     min_p: float = 0.05
     repeat_penalty: float = 1.0
     seed: int | None = None
+    stop: tuple[str, ...] = ()
+    bias: tuple[Bias, ...] = ()
 
 
 class Speculation(StrEnum):

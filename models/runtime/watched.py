@@ -54,8 +54,13 @@ _LIMITS = {
     "answer": _Limit(600, Fault.WORKER_STOPPED),
     "image": _Limit(1800, Fault.WORKER_STOPPED),
 }
+_BLAMES_THE_FILE = (Fault.DAMAGED, Fault.TEMPLATE_ENDLESS)
+
 _LONGEST = 180.0
 """What a worker may be granted when it asks for longer, in seconds."""
+
+_PATIENCE = 5
+"""How many times longer it may be silent while it gets no processor, or waits for a disk: no fault of its file."""
 
 _WATCH_SECONDS = 0.1
 _EXIT_SECONDS = 2.0
@@ -75,6 +80,7 @@ class WatchedWorker:
         self._allowed = self._limit.seconds
         self._heard = self._loop.time()
         self._listening = False
+        self._worked_before = 0.0  # seconds of processor time when the stage began
         self._busy = True  # it owes its Ready
         self._opening = False  # it is busy with a file, not with an answer
         self._verdict: RuntimeFault | None = None  # why the parent ended it, if the parent did
@@ -193,6 +199,8 @@ class WatchedWorker:
         self._limit = _LIMITS[stage]
         self._allowed = max(self._limit.seconds, min(seconds, _LONGEST))
         self._heard = self._loop.time()
+        if self._limit.fault in _BLAMES_THE_FILE:
+            self._worked_before = _processor_seconds(self._child.pid)
 
     def _rest(self) -> None:
         self._busy = self._opening = False
@@ -206,10 +214,16 @@ class WatchedWorker:
 
         One timer for a whole command, instead of one for each report, costs an answer nothing.
         """
-        while not self._listening or self._loop.time() < self._heard + self._allowed:
+        while not self._listening or not self._is_overdue():
             await asyncio.sleep(_WATCH_SECONDS)
         facts: dict[str, int | str] = {"stage": self._stage, "seconds": round(self._allowed)}
         self._kill(RuntimeFault(self._limit.fault, f"no sign of life for {self._allowed:.0f} s", facts))
+
+    def _is_overdue(self) -> bool:
+        silent = self._loop.time() - self._heard
+        if silent < self._allowed or self._limit.fault not in _BLAMES_THE_FILE:
+            return silent >= self._allowed
+        return is_stuck(silent, _processor_seconds(self._child.pid) - self._worked_before, self._allowed)
 
     def _kill(self, why: RuntimeFault) -> None:
         if self._verdict is None and self._end is None:
@@ -250,6 +264,24 @@ class WatchedWorker:
         if self._stage == "image" and (name in _CRASHES or _is_crash_on_windows(status)):
             return RuntimeFault(Fault.PROJECTOR_DAMAGED, words, facts)
         return RuntimeFault(Fault.WORKER_STOPPED, words, facts)
+
+
+def is_stuck(silent: float, worked: float, allowed: float) -> bool:
+    """Whether a worker that has been silent for so many seconds is to be ended, having worked for so many of them.
+
+    On a machine that is busy with something else, a file is not damaged because reading it takes longer.
+    """
+    return silent >= allowed and (worked >= allowed / 2 or silent >= allowed * _PATIENCE)
+
+
+def _processor_seconds(pid: int) -> float:
+    import psutil
+
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:  # it has ended, which is noticed elsewhere
+        return 0.0
+    return float(times.user + times.system)
 
 
 _CRASHES = ("SIGABRT", "SIGSEGV", "SIGFPE", "SIGILL", "SIGTRAP", "SIGBUS")

@@ -125,6 +125,7 @@ class _Worker:
                 self.send(self._generator.answer(command))
             case LookForGpus():
                 self.send(Stage("start"))  # a driver may need a while to wake
+                self._log = self._log or llama.start()
                 found = (device for device in llama.devices() if device.is_gpu)
                 self.send(Gpus(tuple(Gpu(gpu.description, gpu.free_bytes, gpu.total_bytes) for gpu in found)))
             case Park():

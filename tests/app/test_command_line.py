@@ -38,6 +38,15 @@ def test_the_same_seed_gives_the_same_answer(tmp_path: Path) -> None:
     assert json.loads(first.stdout)["answer"] == json.loads(second.stdout)["answer"]
 
 
+def test_how_words_are_chosen_can_be_said_and_has_the_limits_of_the_settings(tmp_path: Path) -> None:
+    ask = ("ask", "What is the capital of France? One word.", "--temperature", "0", "--max-tokens", "12")
+    done = alcove(tmp_path, *ask, "--top-k", "1", "--stop", "aris", "--bias", "London=-100")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "P" in done.stdout and "aris" not in done.stdout
+    wrong = alcove(tmp_path, *ask, "--top-p", "3")
+    assert wrong.returncode == 2 and "--top-p: The largest value is 1." in wrong.stderr
+
+
 def test_json_tells_the_answer_the_model_and_what_it_took(tmp_path: Path) -> None:
     done = alcove(tmp_path, "ask", "-", "--max-tokens", "5", "--json", stdin="Say hello.")
     told = json.loads(done.stdout)

@@ -15,10 +15,12 @@ from support.workers import spawn_worker
 from desktop import commands
 from desktop.local_models import make_model
 from desktop.templates import Templates, Verdict
+from desktop.viewmodels.notice import Notice
 from desktop.views.template_dialog import TemplateDialog, template_dialog
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.values import LoadOptions, Turn
 from providers.base import ChatRequest
+from providers.errors import ProviderError
 from providers.events import TextDelta
 
 pytestmark = [
@@ -122,3 +124,30 @@ def test_on_the_command_line(
     assert status == 0 and "Replaced by you" in text
     status, text, _ = run("--reset")
     assert status == 0 and "known template" in text
+
+
+def test_a_model_without_a_template_offers_to_choose_one(qtbot: QtBot, tmp_path: Path) -> None:
+    with shown(qtbot, tmp_path / "home") as parts:
+        parts.models.templates = Templates(tmp_path / "templates", spawn_worker)
+        notices: list[Notice] = []
+        parts.models.notice.connect(notices.append)
+        parts.models._refused(str(base_model(tmp_path)), ProviderError(Fault.NO_TEMPLATE))
+        (notice,) = notices
+        assert notice.action_text == "Choose a template…" and notice.action is not None
+        notice.action()
+        (dialog,) = parts.window.findChildren(TemplateDialog)
+        qtbot.waitUntil(lambda: not dialog.template.busy, timeout=60_000)
+        assert dialog.form_button.text() == "Use ChatML"
+        dialog.reject()
+
+
+def test_a_dialog_that_is_closed_while_it_reads_leaves_nothing_behind(qtbot: QtBot, tmp_path: Path) -> None:
+    with shown(qtbot, tmp_path / "home") as parts:
+        parts.models.templates = Templates(tmp_path / "templates", spawn_worker)
+        parts.window.run("template")
+        (dialog,) = parts.window.findChildren(TemplateDialog)
+        job = dialog.template._job
+        assert job is not None and dialog.template.busy
+        dialog.reject()
+        qtbot.waitUntil(lambda: job.task is not None and job.task.done(), timeout=60_000)
+        qtbot.waitUntil(lambda: not parts.window.findChildren(TemplateDialog), timeout=60_000)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from desktop.processes.child import ChildProcess, launch
 from models.runtime.engine import Engine
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.placement import GPU_FAILED
-from models.runtime.protocol import Loaded
+from models.runtime.protocol import Loaded, encode
 from models.runtime.values import Known, LoadOptions, ModelCard, Placement
 
 DRIVEN = """
@@ -34,7 +33,7 @@ if not (known and known["failed"]):
     END
 say("Stage", name="vocabulary", seconds=0)
 AFTER
-say("Loaded", card=CARD, placement=PLACE, milliseconds=1.0)
+print(LOADED, flush=True)
 sys.stdin.readline()
 """
 CARD = ModelCard("m", "Model", "llama", "", "", 0, 0, "", True, "")
@@ -46,8 +45,7 @@ def worker(end: str, after: str = "", layers: int = 0) -> Callable[[], Awaitable
         "CPU", False, layers, 32, GPU_FAILED, 1, 1, 512, devices="A card", gpu_failed=not layers
     )
     code = DRIVEN.replace("END", end).replace("AFTER", after)
-    code = code.replace("CARD", json.dumps(asdict(CARD)).replace("true", "True").replace("false", "False"))
-    code = code.replace("PLACE", json.dumps(asdict(place)).replace("true", "True").replace("false", "False"))
+    code = code.replace("LOADED", repr(json.dumps(encode(Loaded(CARD, place, 1.0)))))
 
     async def spawn() -> ChildProcess:
         return await launch([sys.executable, "-c", code])

@@ -19,6 +19,7 @@ from models.runtime.engine import Engine
 from models.runtime.faults import Fault, RuntimeFault, StopReason
 from models.runtime.protocol import Loaded, Piece
 from models.runtime.values import LoadOptions, Turn
+from models.runtime.watched import is_stuck
 
 STORY = [Turn("user", "Count from 1 to 1000: 1, 2, 3,")]
 
@@ -129,11 +130,12 @@ def test_closing_the_engine_ends_whoever_waits_for_it(answering: bool) -> None:
     assert asyncio.run(close_meanwhile()) is (Fault.WORKER_STOPPED if answering else Fault.LOAD_CANCELLED)
 
 
-def stand_in(words: str) -> Callable[[], Awaitable[ChildProcess]]:
-    """A child that is no worker: it says these words, line by line, and then waits for ever."""
+def stand_in(words: str, *, works: bool = False) -> Callable[[], Awaitable[ChildProcess]]:
+    """A child that is no worker: it says these words, line by line, and then waits, or `works`, for ever."""
 
     async def spawn() -> ChildProcess:
-        code = f"import sys, time; sys.stdout.write({words!r}); sys.stdout.flush(); time.sleep(600)"
+        end = "while True: pass" if works else "time.sleep(600)"
+        code = f"import sys, time\nsys.stdout.write({words!r}); sys.stdout.flush()\n{end}"
         return await launch([sys.executable, "-c", code])
 
     return spawn
@@ -167,7 +169,7 @@ def test_a_worker_that_breaks_the_protocol_is_ended(tmp_path: Path, words: str) 
 
 def test_a_worker_that_hangs_over_a_header_is_ended_as_damage(tmp_path: Path) -> None:
     async def load() -> RuntimeFault:
-        engine = Engine(stand_in(READY + '{"kind":"Stage","name":"header","seconds":0}\n'))
+        engine = Engine(stand_in(READY + '{"kind":"Stage","name":"header","seconds":0}\n', works=True))
         with pytest.raises(RuntimeFault) as caught:
             async for _ in engine.load(tmp_path / "any.gguf"):
                 pass
@@ -175,6 +177,13 @@ def test_a_worker_that_hangs_over_a_header_is_ended_as_damage(tmp_path: Path) ->
 
     fault = asyncio.run(asyncio.wait_for(load(), 30))
     assert fault.fault is Fault.DAMAGED and fault.facts["stage"] == "header"
+
+
+def test_a_worker_that_gets_no_processor_is_given_more_time_before_its_file_is_blamed() -> None:
+    assert is_stuck(silent=4.0, worked=4.0, allowed=4.0) and is_stuck(silent=4.1, worked=2.0, allowed=4.0)
+    assert not is_stuck(silent=3.9, worked=3.9, allowed=4.0)
+    assert not is_stuck(silent=15.0, worked=0.5, allowed=4.0)
+    assert is_stuck(silent=20.0, worked=0.0, allowed=4.0)
 
 
 def test_a_program_that_cannot_be_started_is_told(tmp_path: Path) -> None:

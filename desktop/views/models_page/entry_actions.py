@@ -30,6 +30,11 @@ def actions_for(row: ModelRow, library: LibraryViewModel, hands: Hands) -> list[
     else:
         stop = tr("Stop computing the checksum. Nothing is changed.")
         actions.append(Action("stop", tr("Stop checking"), stop, lambda: library.stop_checking(path)))
+    if can_answer(entry):
+        template = tr("See how Alcove talks with this model, or choose another template for it")
+        actions.append(
+            Action("template", tr("Chat template…"), template, lambda: library.show_template(path))
+        )
     copied = tr("The path was copied.")
     copy = tr("Copy where the file lies, to open it with another program")
     actions.append(Action("copy", tr("Copy the path"), copy, lambda: hands.copy(path, copied)))

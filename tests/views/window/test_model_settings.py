@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
-from support.window_parts import WindowParts, ask, shown
+from support.window_parts import PLACEMENT, WindowParts, ask, shown
 
 from desktop.own_settings import own_values
+from desktop.viewmodels.notice import Notice
 from desktop.views.model_picker import ModelPicker
 from desktop.views.model_settings_dialog import ModelSettingsDialog
 from desktop.views.setting_editors import ChoiceEditor
+from models.runtime.placement import GPU_FAILED
+from providers.events import ModelReady
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
 
@@ -52,6 +56,26 @@ def test_a_value_of_one_model_is_set_given_back_and_kept_as_a_preset(qtbot: QtBo
         assert not dialog.use.isEnabled()
         dialog.close()
         qtbot.waitUntil(lambda: parts.models.loading is None, timeout=10_000)
+
+
+def test_a_driver_that_failed_is_told_once_and_the_gpu_can_be_tried_again(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    with shown(qtbot, tmp_path) as parts:
+        told: list[Notice] = []
+        parts.models.notice.connect(told.append)
+        without = replace(PLACEMENT, on_gpu=False, reason=GPU_FAILED, gpu_failed=True)
+        for _ in range(2):
+            parts.models.take(ModelReady(without))
+        assert [(notice.text, notice.action_text) for notice in told] == [(GPU_FAILED, "Try the GPU again")]
+        assert GPU_FAILED in parts.models.chip_tooltip
+        parts.window.run("model")
+        picker = parts.window.findChild(ModelPicker)
+        assert isinstance(picker, ModelPicker) and picker.try_gpu.isVisible()
+        QTest.mouseClick(picker.try_gpu, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: not parts.models.gpu_failed and parts.models.loading is None, timeout=20_000)
+        assert not picker.try_gpu.isVisible()
+        picker.dismiss()
 
 
 def test_changing_the_model_in_a_conversation_keeps_the_conversation(qtbot: QtBot, tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def test_a_type_is_chosen_by_its_size_and_its_price_and_the_new_model_can_be_use
         offered = {button.text().split(" · ")[0] for button in dialog.types.buttons()}
         assert {"Q8_0", "Q4_K_M", "Q2_K"} <= offered and not offered & {"F32", "F16", "IQ1_S"}
         dialog.more.click()
+        qtbot.waitUntil(lambda: len(dialog.types.buttons()) > len(offered), timeout=60_000)
         every = {button.text().split(" · ")[0] for button in dialog.types.buttons()}
         assert offered < every and "Q5_1" in every and dialog.chosen == "Q4_K_M"
         row = next(row for row in model.rows if row.name == "Q4_K_M")

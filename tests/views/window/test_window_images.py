@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,34 @@ def test_a_model_that_can_not_see_says_so_before_anything_is_sent(qtbot: QtBot, 
         (choose,) = strip.findChildren(QPushButton)
         choose.click()
         assert parts.window._model_panel is not None and parts.window._model_panel.isVisible()
+
+
+def test_many_images_do_not_push_the_window_apart_and_no_more_than_eight_are_taken(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    with shown(qtbot, tmp_path) as parts:
+        narrowest = parts.window.minimumSizeHint().width()
+        for _ in range(9):
+            parts.chat.images.add_data(png())
+        wait_for_draft(qtbot, parts, 8)
+        assert "8 images at most" in parts.window.page.notices.text.text()
+        assert parts.window.minimumSizeHint().width() == narrowest
+        parts.window.resize(narrowest, 700)
+        strip = parts.window.page.composer.strip
+        assert strip is not None
+        qtbot.waitUntil(lambda: len({one.mapTo(strip, one.pos()).y() for one in strip.thumbnails}) > 1)
+        for thumbnail in strip.thumbnails:
+            assert strip.rect().contains(thumbnail.mapTo(strip, thumbnail.rect().bottomRight()))
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the system's own bitmap is taken there")
+def test_a_format_that_nobody_asked_for_is_not_decoded_by_the_window(qtbot: QtBot, tmp_path: Path) -> None:
+    with shown(qtbot, tmp_path) as parts:
+        mime = QMimeData()
+        mime.setData("image/x-xpixmap", QByteArray(b"! XPM2\n1 1 1 1\na c #ff0000\na"))
+        assert not parts.window.page.composer.edit.canInsertFromMimeData(mime)
+        parts.window.page.composer.edit.insertFromMimeData(mime)
+        assert parts.chat.images.draft == () and not parts.chat.images.busy
 
 
 def test_what_is_no_image_is_a_sentence_and_the_words_stay(qtbot: QtBot, tmp_path: Path) -> None:
