@@ -11,20 +11,21 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from statistics import median
 
+import psutil
 from benchmarks.row import Row
-from support.workers import GREEDY, Answer, ask, engine_with, starter
+from support.workers import GREEDY, ask, engine_with, starter
 
 from models.runtime.engine import Engine
 from models.runtime.json_schema import FREE_JSON
-from models.runtime.values import CacheType, LoadOptions, Speculation, Turn
+from models.runtime.values import CacheType, LoadOptions, Speculation
 
 _STORY = (
     "The harbour was quiet that morning. A keeper climbed the stairs of the lighthouse, counted the ships on the "
     "horizon, and wrote their names into a book. Nobody had ever asked to see it. "
 )
 _TEXTS = {
-    "free": _STORY * 20 + "\nContinue with a story of your own about what the keeper found on the beach.",
-    "repeating": _STORY * 20 + "\nRepeat the text above word for word: The harbour was quiet that morning.",
+    "free": _STORY * 10 + "\nContinue with a story of your own about what the keeper found on the beach.",
+    "repeating": _STORY * 10 + "\nRepeat the text above word for word: The harbour was quiet that morning.",
 }
 _WAYS = {
     "KV cache f16, flash attention where it helps (the usual)": LoadOptions(),
@@ -49,6 +50,7 @@ class _Seen:
 
     reading: list[float] = field(default_factory=list)  # tokens/s
     writing: list[float] = field(default_factory=list)
+    working: list[float] = field(default_factory=list)  # milliseconds of processor time a token
     guessed: int = 0
     accepted: int = 0
     text: str = ""
@@ -65,33 +67,41 @@ async def _run(rounds: int, tokens: int) -> list[Row]:
             for name, text in _TEXTS.items():
                 for way, engine in engines.items():
                     # A number of its own keeps the prompt from being found in the cache.
-                    _count(seen[way][name], await _measure(engine, f"{number}. {text}", tokens))
+                    await _measure(seen[way][name], engine, f"{number}. {text}", tokens)
         held = await _held_to_json(engines[next(iter(_WAYS))], rounds, tokens)
     usual = seen[next(iter(_WAYS))]
-    how = f"median of {rounds}, all ways taking turns; about 900 tokens read, {tokens} written, greedy"
+    how = f"median of {rounds}, all ways taking turns; about 450 tokens read, {tokens} written, greedy"
     return [*(_row(way, parts, usual, how) for way, parts in seen.items()), held]
 
 
-async def _measure(engine: Engine, text: str, tokens: int) -> Answer:
-    return await ask(engine, [Turn("user", text)], GREEDY, tokens)
-
-
-def _count(seen: _Seen, answer: Answer) -> None:
-    done = answer.completed
+async def _measure(seen: _Seen, engine: Engine, text: str, tokens: int) -> None:
+    """Read it, then write: what was read is in the cache by then."""
+    done = (await ask(engine, text, GREEDY, 1)).completed
     seen.reading.append((done.prompt_tokens - done.reused_tokens) / done.prompt_ms * 1000)
+    worked = _worked(engine)
+    answer = await ask(engine, text, GREEDY, tokens)
+    done = answer.completed
+    seen.working.append((_worked(engine) - worked) / done.generated_tokens * 1000)
     seen.writing.append(done.generated_tokens / done.generate_ms * 1000)
     seen.guessed += done.guessed_tokens
     seen.accepted += done.accepted_tokens
     seen.text += answer.text
 
 
+def _worked(engine: Engine) -> float:
+    """Seconds of processor time that the model's process has taken: they do not depend on what else runs."""
+    times = psutil.Process(engine.pid).cpu_times()
+    return times.user + times.system
+
+
 def _row(way: str, parts: dict[str, _Seen], usual: dict[str, _Seen], how: str) -> Row:
     told = [f"reads {median([speed for seen in parts.values() for speed in seen.reading]):.0f} tokens/s"]
     for name, seen in parts.items():
-        ratio = median(seen.writing) / median(usual[name].writing)
+        ratio = median(seen.working) / median(usual[name].working)
         guesses = f", {seen.accepted} of {seen.guessed} guesses right" if seen.guessed else ""
         told.append(
-            f"{name} text {median(seen.writing):.0f} tokens/s ({ratio:.2f} of the usual{guesses}), "
+            f"{name} text {median(seen.writing):.0f} tokens/s, {median(seen.working):.1f} ms of processor time a token "
+            f"({ratio:.2f} of the usual{guesses}), "
             f"{_difference(seen.text, usual[name].text)}"
         )
     return Row(way, "; ".join(told), "–", None, how)
