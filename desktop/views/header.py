@@ -44,9 +44,12 @@ class Header(QWidget):
         self.model_chip.clicked.connect(self.model_clicked)
         self.network_chip.clicked.connect(self.network_clicked)
         self.answers = icon_button(
-            theme, "sliders", tr("Answers in this conversation"), tr("As JSON, or with LoRA adapters"),
+            theme,
+            "sliders",
+            tr("Answers in this conversation"),
+            tr("As JSON, or with LoRA adapters"),
             self.answers_clicked.emit,
-        )  # fmt: skip
+        )
         self.answers.hide()
         self._lay_out()
 
