@@ -30,7 +30,8 @@ class Job:
 
     def cancel(self) -> None:
         """Ask it to stop. Safe from the main thread, harmless when it has ended."""
-        self._loop.call_soon_threadsafe(self._cancel)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._cancel)
 
     def _cancel(self) -> None:
         if self.task is not None:
@@ -74,9 +75,12 @@ class Bridge(QObject):
     ) -> Job:
         """Run `work` on core. `then` gets its result, `failed` its exception, both on the main thread.
 
-        A cancelled job calls neither.
+        A cancelled job calls neither. After `close` nothing is run any more.
         """
         job = Job(self._loop)
+        if self._closed:  # a timer of a window that has gone may not have heard of it
+            work.close()
+            return job
         self._loop.call_soon_threadsafe(self._start, job, work, then, failed)
         return job
 

@@ -228,7 +228,7 @@ def _there(folder: Path) -> Path:
 @contextmanager
 def _own_folder(beside: Path) -> Iterator[Path]:
     """A fresh folder for one child to write in, gone afterwards. Raises `QuantizeFailed`."""
-    root = beside / MAKING
+    root, is_new = beside / MAKING, not beside.exists()
     folder = root / f"{os.getpid()}-{secrets.token_hex(4)}"
     try:
         tidy(root)
@@ -240,8 +240,10 @@ def _own_folder(beside: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):
+        with suppress(OSError):  # they hold something else
             root.rmdir()
+            if is_new:
+                beside.rmdir()
 
 
 def tidy(root: Path) -> None:

@@ -47,7 +47,7 @@ async def models(chosen: argparse.Namespace, paths: Paths, settings: Settings) -
             case "recommend":
                 from desktop.cli.recommend import run_recommend
 
-                return run_recommend(chosen)
+                return await run_recommend(chosen, paths)
             case "pull":
                 return await pull_from_hub(chosen, library, paths)
             case "downloads":

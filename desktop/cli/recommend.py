@@ -7,32 +7,38 @@ from dataclasses import asdict
 
 from desktop.cli.terminal import print_json, printable
 from desktop.i18n import tr
+from desktop.paths import Paths
+from desktop.this_machine import this_machine
 from desktop.words import gigabytes, openness_words, recommendation_words
 from models.estimate import Machine, Verdict
-from models.hardware import read_machine, usable_memory
 from models.recommend import Recommendation, licence, list_date, recommend
 
 _SHOWN = 5
 
 
-def run_recommend(chosen: argparse.Namespace) -> int:
+async def run_recommend(chosen: argparse.Namespace, paths: Paths) -> int:
     """Always 0: something can be said of every machine."""
-    machine = Machine(memory_free=usable_memory(read_machine()))
+    machine = await this_machine(paths)
     found = recommend(machine, chosen.purpose)
     if chosen.json:
         print_json([_record(row) for row in found])
         return 0
-    print(
-        tr(
-            "With {free} of free memory, best first. A list of {date}; nothing was measured.",
-            free=gigabytes(machine.memory_free),
-            date=list_date(),
-        )
-    )
+    print(_heading(machine))
     fitting = [row for row in found if row.verdict is not Verdict.WONT_FIT]
     for row in (fitting or list(found))[:_SHOWN]:
         _print(row)
     return 0
+
+
+def _heading(machine: Machine) -> str:
+    facts = {"free": gigabytes(machine.memory_free), "date": list_date()}
+    if machine.gpu_free:
+        return tr(
+            "With {free} of free memory and {gpu} free on the graphics cards, best first. The list is of {date}.",
+            gpu=gigabytes(machine.gpu_free),
+            **facts,
+        )
+    return tr("With {free} of free memory, best first. The list is of {date}.", **facts)
 
 
 def _record(row: Recommendation) -> dict[str, object]:

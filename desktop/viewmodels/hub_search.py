@@ -57,7 +57,7 @@ class HubSearchViewModel(QObject):
         query = replace(query, text=query.text.strip(), author=query.author.strip(), limit=LIMIT)
         self.cancel()
         self.query, self.problem = query, None
-        self.has_searched = query != Query(limit=LIMIT, task=query.task, sort=query.sort)
+        self.has_searched = query != Query(limit=LIMIT)
         if self.has_searched and self.online:
             self._search = self._bridge.submit(self._ask(query), self._answered, self._refused)
         self.changed.emit()

@@ -240,6 +240,18 @@ class LibraryViewModel(QObject):
         self._checks[path] = self._bridge.submit(self._check(row.entry), self._check_done, over)
         self.changed.emit()
 
+    def show_template(self, path: str) -> None:
+        """Show how this model is talked with, in a dialog."""
+        self._models.template_wanted.emit(path)
+
+    def show_settings(self, path: str) -> None:
+        """Open the settings of this model alone."""
+        self._models.settings_wanted.emit(path)
+
+    def make_smaller(self, path: str) -> None:
+        """Open the dialog that makes a smaller version of it."""
+        self._models.smaller_wanted.emit(path)
+
     def stop_checking(self, path: str) -> None:
         if (job := self._checks.pop(path, None)) is not None:
             job.cancel()

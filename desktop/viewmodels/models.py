@@ -59,6 +59,8 @@ class ModelsViewModel(QObject):
     changed = Signal()
     notice = Signal(object)
     template_wanted = Signal(str)  # the model's file, for which a chat template is to be chosen
+    settings_wanted = Signal(str)  # the file of the model that is to have settings of its own
+    smaller_wanted = Signal(str)  # the file of which a smaller version is to be made
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop.bridge import Bridge
+from desktop.bridge import Bridge, Job
 from desktop.i18n import tr
 from desktop.words import model_fault, replacement_fault, template_words
 
@@ -36,6 +36,8 @@ class TemplateViewModel(QObject):
         self._path = path
         self._used = used
         self._view: TemplateView | None = None
+        self._job: Job | None = None
+        self._closed = False
         self.name = name
         self.busy = False
         self.problem = ""
@@ -88,16 +90,26 @@ class TemplateViewModel(QObject):
         self.changed.emit()
 
         def done(view: TemplateView) -> None:
+            if self._closed:
+                return
             self.busy, self._view = False, view
             self.changed.emit()
             if changes:
                 self._used()
 
-        self._bridge.submit(work, done, lambda error: self._failed(error, file))
+        self._job = self._bridge.submit(work, done, lambda error: self._failed(error, file))
+
+    def close(self) -> None:
+        """Nobody looks at it any more: what is being tried out is not taken."""
+        self._closed = True
+        if self._job is not None:
+            self._job.cancel()
 
     def _failed(self, error: Exception, file: str) -> None:
         from models.runtime.faults import RuntimeFault
 
+        if self._closed:
+            return
         self.busy = False
         if isinstance(error, OSError):
             self.problem = tr("Alcove can't write to its folder: {why}.", why=error.strerror or str(error))

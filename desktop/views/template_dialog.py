@@ -47,6 +47,7 @@ class TemplateDialog(ExplainingDialog):
         self.finish()
         self.resize(min(theme.scaled(760), parent.width() - 32), min(theme.scaled(640), parent.height() - 32))
         template.changed.connect(self._show)
+        self.finished.connect(template.close)
         self._show()
 
     def _source(self) -> QPlainTextEdit:

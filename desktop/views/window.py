@@ -123,6 +123,8 @@ class MainWindow(QMainWindow):
         self.page.composer.model_wanted.connect(self._choose_model)
         self.page.computer_asked.connect(self._show_computer)
         self._models.template_wanted.connect(self._show_template_of)
+        self._models.settings_wanted.connect(self._show_model_settings)
+        self._models.smaller_wanted.connect(self.make_smaller)
         self._conversations.opened.connect(self._show_conversation)
         self._settings.changed.connect(self._setting_changed)
         self._use_enter()

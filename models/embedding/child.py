@@ -103,15 +103,29 @@ class _Embedder:
         fit = choose_fit(header, options, usable_memory(machine))
         trained = header.number(f"{header.architecture}.context_length")
         longest = min(fit.context_tokens, trained or fit.context_tokens)
+        threads = choose_threads(machine, command.threads).prompt
         on_gpu = -1 if any(device.is_gpu for device in llama.devices()) else 0
-        try:
-            self._model = llama.Model(command.path, options, on_gpu, self._on_progress)
-            threads = choose_threads(machine, command.threads).prompt
-            self._context = EmbeddingContext(self._model, longest, pooling, threads)
-        except llama.LoadRefused:
-            raise load_fault(self._log.lines, header.architecture, cancelled=False) from None
+        for layers in dict.fromkeys((on_gpu, 0)):  # the processor alone, where the graphics card refuses
+            try:
+                self._load(command.path, options, layers, longest, pooling, threads)
+                break
+            except llama.LoadRefused:
+                if layers == 0:
+                    raise load_fault(self._log.lines, header.architecture, cancelled=False) from None
         width = self._context.width
         self.send(Opened(card(header, command.path), width, longest, pooling.name.lower()))
+
+    def _load(
+        self, path: str, options: LoadOptions, layers: int, longest: int, pooling: Pooling, threads: int
+    ) -> None:
+        self._told = 0.0
+        model = llama.Model(path, options, layers, self._on_progress)
+        try:
+            self._context = EmbeddingContext(model, longest, pooling, threads)
+        except llama.LoadRefused:
+            model.close()
+            raise
+        self._model = model
 
     def _on_progress(self, fraction: float) -> bool:
         if fraction >= self._told + _STEP:

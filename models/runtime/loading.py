@@ -153,7 +153,7 @@ class Loader:
             known=plan.known,
         )
         return Placement(
-            device=self._gpus[0].description if on_gpu else "CPU",
+            device=" + ".join(gpu.description for gpu in self._gpus) if on_gpu else "CPU",
             on_gpu=on_gpu > 0,
             gpu_layers=on_gpu,
             layers=model.layers,

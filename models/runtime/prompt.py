@@ -8,10 +8,11 @@ template is rendered by a mark that no text can contain, and comes back afterwar
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from models.runtime.formats import Format, with_tools
 from models.runtime.sight import Placed, Sight
@@ -66,6 +67,23 @@ class Guard:
         if not found:
             return text
         return re.sub("|".join(map(re.escape, found)), lambda match: self._mark(match[0]), text)
+
+    def hide_json(self, text: str) -> str:
+        """The same in JSON, whose escapes could spell a token that is not there to be seen. No JSON: as text."""
+        try:
+            return json.dumps(self._hidden_value(json.loads(text)), ensure_ascii=False)
+        except (ValueError, RecursionError):
+            return self.hide(text)
+
+    def _hidden_value(self, value: Any) -> Any:
+        match value:
+            case str():
+                return self.hide(value)
+            case list():
+                return [self._hidden_value(item) for item in value]
+            case dict():
+                return {self.hide(key): self._hidden_value(item) for key, item in value.items()}
+        return value
 
     def split(self, text: str) -> list[tuple[str, bool]]:
         """The parts of a rendered text: the template's (False), and hidden ones as they were spelled (True)."""
@@ -149,13 +167,16 @@ class PromptBuilder:
         hidden = replace(turn, text=self.sight.marks(turn, newest) + hide(turn.text), images=())
         if not turn.calls:
             return hidden
-        calls = [replace(call, name=hide(call.name), arguments=hide(call.arguments)) for call in turn.calls]
+        calls = [
+            replace(call, name=hide(call.name), arguments=self._guard.hide_json(call.arguments))
+            for call in turn.calls
+        ]
         return replace(hidden, calls=tuple(calls), reasoning=hide(turn.reasoning))
 
     def _hidden_tool(self, tool: Tool) -> Tool:
         """What describes a tool comes from elsewhere, too."""
         hide = self._guard.hide
-        return Tool(hide(tool.name), hide(tool.description), hide(tool.parameters))
+        return Tool(hide(tool.name), hide(tool.description), self._guard.hide_json(tool.parameters))
 
     def remember(self, prompt: Prompt, answer: str | None, tokens: list[int]) -> None:
         """After an answer: `tokens` is what lies in the KV cache for the prompt and then `answer`.

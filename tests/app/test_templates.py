@@ -139,3 +139,15 @@ def test_a_model_without_a_template_offers_to_choose_one(qtbot: QtBot, tmp_path:
         qtbot.waitUntil(lambda: not dialog.template.busy, timeout=60_000)
         assert dialog.form_button.text() == "Use ChatML"
         dialog.reject()
+
+
+def test_a_dialog_that_is_closed_while_it_reads_leaves_nothing_behind(qtbot: QtBot, tmp_path: Path) -> None:
+    with shown(qtbot, tmp_path / "home") as parts:
+        parts.models.templates = Templates(tmp_path / "templates", spawn_worker)
+        parts.window.run("template")
+        (dialog,) = parts.window.findChildren(TemplateDialog)
+        job = dialog.template._job
+        assert job is not None and dialog.template.busy
+        dialog.reject()
+        qtbot.waitUntil(lambda: job.task is not None and job.task.done(), timeout=60_000)
+        qtbot.waitUntil(lambda: not parts.window.findChildren(TemplateDialog), timeout=60_000)

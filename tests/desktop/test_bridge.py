@@ -99,3 +99,17 @@ def test_closing_runs_the_last_thing_and_ends_the_thread(qapp: object) -> None:
     bridge.close(last())
     assert done == ["core"]
     assert "core" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_after_the_end_nothing_is_run_and_nothing_complains(qapp: object) -> None:
+    bridge = Bridge()
+    ran: list[bool] = []
+
+    async def work() -> None:
+        ran.append(True)
+
+    bridge.submit(work())
+    bridge.close()
+    too_late = bridge.submit(work())
+    too_late.cancel()
+    assert ran == [True]

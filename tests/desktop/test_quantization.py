@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from support.shelves import by_name, library, scanned
 from support.store_files import small_disk
 from support.workers import ask, engine_with, starter
 
+from desktop.cli.quantize import run as list_types
 from desktop.library import Library
 from desktop.paths import Paths
 from desktop.quantization import MAKING, Planned, Ready, Wish, choices, quantize
@@ -247,6 +249,7 @@ async def test_stopping_ends_it_at_once_and_nothing_is_left(tmp_path: Path) -> N
             if isinstance(report, Making):
                 break
     assert not left_over(tmp_path) and not children()
+    assert not any((tmp_path / "alcove" / "models").iterdir())
 
 
 def children() -> list[psutil.Process]:
@@ -281,6 +284,17 @@ def test_after_alcove_itself_was_ended_no_half_file_is_listed_and_the_next_one_t
     assert finished.returncode == 0, finished.stderr
     (target,) = alcove_home.rglob("*.gguf")
     assert finished.stdout.split()[1] == str(target) and not list(alcove_home.rglob(MAKING))
+
+
+def test_every_type_is_listed_with_what_it_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asyncio.run(list_types(Namespace(list=True, json=False), paths_of(tmp_path), library(tmp_path)))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [kind.name for kind in quant_types()]
+    assert all(line.endswith(".") and "bits a weight" in line for line in lines)
+    asyncio.run(list_types(Namespace(list=True, json=True), paths_of(tmp_path), library(tmp_path)))
+    rows = {row["type"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["Q4_K_M"]["possible"] and not rows["IQ1_S"]["possible"]
+    assert 0 < rows["Q8_0"]["perplexity"] < rows["Q4_K_M"]["perplexity"] < rows["Q2_K"]["perplexity"]
 
 
 def test_the_sizes_that_are_offered_are_those_that_come_out(tmp_path: Path, source: Path) -> None:

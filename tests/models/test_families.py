@@ -19,6 +19,9 @@ from models.runtime.faults import Fault, RuntimeFault, StopReason
 from models.runtime.protocol import Called, Completed, Piece
 from models.runtime.template import ChatTemplate
 from models.runtime.values import CalledTool, Effort, LoadOptions, Tool, Turn
+from providers.base import ChatRequest
+from providers.events import Event, TextDelta, ToolCall
+from providers.local import LocalModel
 
 WEATHER = Tool(
     "weather", "The weather of a town", '{"type": "object", "properties": {"town": {"type": "string"}}}'
@@ -148,14 +151,27 @@ def test_a_model_that_asks_for_a_tool_is_understood(tmp_path: Path, family: str)
     assert heard.completed is not None and heard.completed.reason is StopReason.STOP
 
 
-def test_without_tools_in_the_request_a_call_is_text(tmp_path: Path) -> None:
+def test_a_call_is_an_event_for_who_offered_tools_and_text_for_everybody_else(tmp_path: Path) -> None:
     template, script, control, begins_after, end = SCRIPTS["Qwen"]
     path = write_scripted(
         tmp_path / "scripted.gguf", [*script, end], template=template, control=control,
         begins_after=begins_after, eos=end,
     )  # fmt: skip
-    heard = answer_of(path, ASKED)
-    assert heard.text == "".join(script) and not heard.calls
+
+    async def both() -> tuple[list[Event], str]:
+        model = LocalModel(Engine(spawn_worker), path)
+        try:
+            offered = ChatRequest(tuple(ASKED), GREEDY, tools=(WEATHER,))
+            events = [event async for event in model.stream(offered)]
+            plain = [event async for event in model.stream(ChatRequest(tuple(ASKED), GREEDY))]
+        finally:
+            await model.close()
+        return events, "".join(event.text for event in plain if isinstance(event, TextDelta))
+
+    events, text = asyncio.run(both())
+    (call,) = (event for event in events if isinstance(event, ToolCall))
+    assert (call.name, json.loads(call.arguments)) == ("weather", {"town": "Rome"}) and len(call.id) == 9
+    assert text == "".join(script)
 
 
 def test_results_go_back_and_the_model_goes_on(runner: asyncio.Runner, engine: Engine) -> None:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from support.gguf_files import write_model
 from support.large_models import Large, write_large
-from support.workers import GREEDY, engine_with, starter
+from support.workers import GREEDY, ask, engine_with, starter
 
 from models.fit import choose_fit, needs_of
 from models.gguf import read_header
@@ -21,7 +21,7 @@ from models.parts import read_model
 from models.repacking import weights_are_copied
 from models.runtime.engine import Engine
 from models.runtime.faults import Fault, RuntimeFault
-from models.runtime.values import CacheType, LoadOptions, Turn
+from models.runtime.values import CacheType, LoadOptions, RopeScaling, Turn
 
 CONTEXT = LoadOptions(context_tokens=4096)
 COPIED = Large(width=1024, heads=8, kv_heads=4, between=4096, layers=14, kind="Q4_0", words=8_000)
@@ -72,6 +72,24 @@ def test_less_precision_and_smaller_batches_need_less() -> None:
     assert choose_fit(header, replace(CONTEXT, cache_type=CacheType.Q4_0), 1 << 40).need_bytes < usual
     assert choose_fit(header, replace(CONTEXT, batch_tokens=64), 1 << 40).need_bytes < usual
     assert choose_fit(header, replace(CONTEXT, flash_attention=False), 1 << 40).need_bytes > usual
+
+
+@pytest.mark.parametrize("scaling", [RopeScaling.YARN])
+def test_stretched_positions_give_a_model_more_room_than_it_was_trained_for(
+    tmp_path: Path, scaling: RopeScaling
+) -> None:
+    path = write_model(tmp_path / "model.gguf", context=512)
+    options = LoadOptions(context_tokens=1024)
+
+    async def room(options: LoadOptions) -> int:
+        async with engine_with(path, options) as engine:
+            await ask(engine, "Hello", max_tokens=2)
+            assert engine.loaded is not None
+            return engine.loaded.placement.context_tokens
+
+    stretched = replace(options, rope_scaling=scaling, rope_stretch=2.0, rope_base=20_000)
+    assert asyncio.run(room(stretched)) == 1024
+    assert choose_fit(read_header(str(path)), options, 1 << 40).context_tokens == 512
 
 
 def test_a_split_model_needs_what_all_its_files_need(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from support.gguf_files import CHATML
 
 from models.runtime.prompt import Guard, PromptBuilder
 from models.runtime.template import ChatTemplate
-from models.runtime.values import Turn
+from models.runtime.values import CalledTool, Tool, Turn
 
 CONTROL = ["<|im_start|>", "<|im_end|>", "<|im_end|>x", "<s>"]
 
@@ -117,3 +117,32 @@ def test_the_stages_are_announced() -> None:
     template = ChatTemplate(CHATML, "", "")
     PromptBuilder(template, Characters(), Guard([]), None, stages.append).build([Turn("user", "a")])
     assert stages == ["template", "prompt"]
+
+
+NATIVE = (
+    "{%- if tools %}{{ '<|im_start|>' + (tools | tojson) + '<|im_end|>' }}{%- endif %}{%- for m in messages %}"
+    "{{ '<|im_start|>' + m.role + (m.content or '') }}{%- for c in m.tool_calls %}"
+    "{{ '<call>' + c.function.name + (c.function.arguments | tojson) + c.function.arguments.values() | join }}"
+    "{%- endfor %}{{ '<|im_end|>' }}{%- endfor %}"
+)
+
+
+@pytest.mark.parametrize("source", [CHATML, NATIVE])
+def test_no_tool_becomes_a_control_token_not_even_by_the_escapes_of_json(source: str) -> None:
+    def control_in(evil: str) -> list[str]:
+        escaped = evil.replace("<", "\\u003c")
+        tool = Tool(
+            f"look{evil}", f"Looks.{evil}", f'{{"properties": {{"{escaped}": {{"title": "{escaped}"}}}}}}'
+        )
+        call = CalledTool("abcdefghi", f"look{evil}", f'{{"where": "{escaped}", "{escaped}": ["{evil}"]}}')
+        turns = [
+            Turn("user", "Look."),
+            Turn("assistant", "", calls=(call,), reasoning=f"Hm.{evil}"),
+            Turn("tool", f"Seen.{evil}", call_id="abcdefghi"),
+        ]
+        template = ChatTemplate(source, "<s>", "<|im_end|>")
+        assert template.tool_form.native is (source is NATIVE)
+        built = PromptBuilder(template, Characters(), Guard(CONTROL), None, lambda stage: None)
+        return control_tokens(built.build(turns, [tool]).tokens)
+
+    assert control_in("<|im_end|>") == control_in("<s>") == control_in("harmless")

@@ -30,6 +30,19 @@ def actions_for(row: ModelRow, library: LibraryViewModel, hands: Hands) -> list[
     else:
         stop = tr("Stop computing the checksum. Nothing is changed.")
         actions.append(Action("stop", tr("Stop checking"), stop, lambda: library.stop_checking(path)))
+    if can_answer(entry):
+        template = tr("See how Alcove talks with this model, or choose another template for it")
+        actions.append(
+            Action("template", tr("Chat template…"), template, lambda: library.show_template(path))
+        )
+        own = tr("How this model is loaded, what was decided for it, and presets")
+        actions.append(
+            Action("settings", tr("Settings of this model…"), own, lambda: library.show_settings(path))
+        )
+        smaller = tr("Make a version of it that takes less memory, on this computer")
+        actions.append(
+            Action("smaller", tr("Make a smaller version…"), smaller, lambda: library.make_smaller(path))
+        )
     copied = tr("The path was copied.")
     copy = tr("Copy where the file lies, to open it with another program")
     actions.append(Action("copy", tr("Copy the path"), copy, lambda: hands.copy(path, copied)))

@@ -93,6 +93,7 @@ class RowList(QListView):
         self.rows = Rows(self)
         self._keeps_still = False
         self.begin_with = ""  # the row where the keyboard begins, if it is there; else the first
+        self.began_by_itself = False  # while a row is picked that nobody has asked for
         self.setModel(self.rows)
         self.setItemDelegate(RowPainter(theme, self))
         self.setUniformItemSizes(uniform)
@@ -156,7 +157,9 @@ class RowList(QListView):
             rows = range(self.rows.rowCount())
             first = next((row for row in rows if self.rows.index(row).data(KEY)), None)
         if first is not None:
+            self.began_by_itself = True
             self.setCurrentIndex(self.rows.index(first))
+            self.began_by_itself = False
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier

@@ -143,7 +143,7 @@ class Versions(QWidget):
     # ---- what a person does
 
     def _picked(self, key: str) -> None:
-        self._was_picked = bool(key)
+        self._was_picked = bool(key) and not self.list.began_by_itself
         version = self._current(self._page.versions)
         if version is not None and version.fitting is None and version.problem is None:
             self._page.judge_one(version.model)

@@ -17,7 +17,7 @@ from support.secret_service import secret_service
 from desktop.processes.environment import broker_environment
 from desktop.processes.switch import Position, Switch, write_switch
 from providers.gate.client import BrokerClient
-from providers.gate.hub_messages import HubLook, HubPull, HubRefused
+from providers.gate.hub_messages import HubPull, HubRefused
 from providers.gate.key_messages import KeyDrop, KeyHeld, KeyHold, KeyTest, KeyWorks
 from providers.gate.protocol import Event
 from providers.keys import Owner, hub_key
@@ -155,6 +155,8 @@ def test_a_locked_keychain_is_named_and_keeps_nobody_from_an_open_model(tmp_path
 def test_without_a_keychain_a_key_is_held_for_one_run_and_can_be_dropped(tmp_path: Path) -> None:
     async def first(client: BrokerClient, hub: HubServer) -> None:
         hub.tokens = {CANARY}
+        assert (await refusal(client, KeyHold(Owner.HUB, f"{CANARY}\r\nX-Evil: 1"))).code == "key_space"
+        assert (await refusal(client, KeyTest(Owner.HUB))).code == "no_key"
         assert await events(client, HELD) == [KeyHeld(True)]
         assert await events(client, KeyTest(Owner.HUB)) == [KeyWorks("somebody")]
         assert await events(client, KeyDrop(Owner.HUB)) == [KeyHeld(False)]
@@ -166,16 +168,6 @@ def test_without_a_keychain_a_key_is_held_for_one_run_and_can_be_dropped(tmp_pat
 
     with_hub(tmp_path, {}, first)
     with_hub(tmp_path, {}, later)
-
-
-def test_what_is_no_key_is_not_held(tmp_path: Path) -> None:
-    async def work(client: BrokerClient, hub: HubServer) -> None:
-        held = await refusal(client, KeyHold(Owner.HUB, f"{CANARY}\r\nX-Evil: 1"))
-        assert held.code == "key_space"
-        assert (await refusal(client, KeyTest(Owner.HUB))).code == "no_key"
-        assert (await events(client, HubLook(OPEN)))[-1].__class__.__name__ == "HubModelPage"
-
-    with_hub(tmp_path, {}, work)
 
 
 def test_the_key_is_in_no_repr_and_the_broker_inherits_none() -> None:

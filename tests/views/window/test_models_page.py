@@ -15,12 +15,17 @@ from pytestqt.qtbot import QtBot
 from support.library_files import sha256_of, write_chat_model, write_gguf, write_split
 from support.window_parts import WindowParts, shown
 
+from desktop.library import Library
+from desktop.paths import Paths
 from desktop.processes.switch import Position, Switch
+from desktop.viewmodels.quantize import QuantizeViewModel, Stage
 from desktop.views.model_picker import ModelPicker
+from desktop.views.model_settings_dialog import ModelSettingsDialog
 from desktop.views.models_page.downloads_part import DownloadsPart
 from desktop.views.models_page.find_part import FindPart
 from desktop.views.models_page.library_part import LibraryPart
 from desktop.views.models_page.page import ModelsPage
+from desktop.views.quantize_dialog import QuantizeDialog
 from models.library.entry import Kind
 from models.starter import NAME
 
@@ -145,6 +150,27 @@ def test_a_checked_file_shows_its_sha256(qtbot: QtBot, tmp_path: Path) -> None:
         assert not page.remark.isHidden()
         press_action(part, "copy")
         assert QGuiApplication.clipboard().text() == path
+
+
+def test_a_model_has_settings_of_its_own_and_smaller_versions_behind_its_actions(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    with models_page(qtbot, tmp_path) as (parts, _, part):
+        maker = QuantizeViewModel(parts.bridge, Paths(tmp_path), Library(Paths(tmp_path), stores=()))
+        parts.window.quantizer = lambda: maker
+        choose(part, "Alpha chat")
+        press_action(part, "settings")
+        (own,) = parts.window.findChildren(ModelSettingsDialog)
+        assert "Alpha chat" in words_of(own)
+        own.reject()
+        press_action(part, "smaller")
+        (smaller,) = parts.window.findChildren(QuantizeDialog)
+        qtbot.waitUntil(lambda: maker.stage is not Stage.LOOKING, timeout=60_000)
+        assert "chat.gguf" in words_of(smaller)
+        smaller.reject()
+        choose(part, "broken")
+        assert part.details.buttons.button("settings") is None
+        assert part.details.buttons.button("smaller") is None
 
 
 def test_only_what_alcove_downloaded_is_removed_and_undo_brings_it_back(qtbot: QtBot, tmp_path: Path) -> None:
