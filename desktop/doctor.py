@@ -19,7 +19,9 @@ from desktop.paths import Paths
 from desktop.processes.report import LockReport
 from desktop.store.faults import StoreFault
 from desktop.store.store import Store
-from desktop.words import gigabytes, graphics_cards, model_fault, store_fault
+from desktop.words.models import model_fault
+from desktop.words.sentence import gigabytes, graphics_cards
+from desktop.words.store import store_fault
 from models.runtime.values import LoadOptions
 from models.starter import starter_path
 from providers.errors import ProviderError

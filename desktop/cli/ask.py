@@ -26,7 +26,8 @@ from desktop.store.faults import StoreFault, StoreFaultKind
 from desktop.store.records import NewAttachment, Status
 from desktop.store.store import Store
 from desktop.this_machine import ThisMachine
-from desktop.words import model_fault, store_fault
+from desktop.words.models import model_fault
+from desktop.words.store import store_fault
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.values import (
     Adapter,

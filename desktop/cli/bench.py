@@ -11,7 +11,8 @@ from desktop.known_models import current_model
 from desktop.own_settings import options_for
 from desktop.settings import Settings
 from desktop.speed import Speed, measure
-from desktop.words import gigabytes, model_fault
+from desktop.words.models import model_fault
+from desktop.words.sentence import gigabytes
 from providers.errors import ProviderError
 
 

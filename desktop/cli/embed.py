@@ -11,7 +11,7 @@ from desktop.cli.terminal import failed
 from desktop.i18n import tr
 from desktop.library import Library
 from desktop.local_models import make_embedding_model
-from desktop.words import model_fault
+from desktop.words.models import model_fault
 from providers.errors import ProviderError
 
 

@@ -28,7 +28,8 @@ from desktop.i18n import tr
 from desktop.library import Library
 from desktop.paths import Paths
 from desktop.this_machine import How, ThisMachine, this_machine
-from desktop.words import fit_words, gigabytes, hub_fault
+from desktop.words.hub import fit_words, hub_fault
+from desktop.words.sentence import gigabytes
 from models.download_list import standing_on_disk
 from models.download_values import Standing, State
 from models.hub_values import Gate, HubModel, Listing, Page, Query, Sort

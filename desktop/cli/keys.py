@@ -66,7 +66,7 @@ async def keys(chosen: argparse.Namespace, paths: Paths) -> int:
 
 
 def _words(code: str) -> str:
-    from desktop.words import key_problem_words, keychain_words
+    from desktop.words.keys import key_problem_words, keychain_words
 
     if not code.startswith("keychain_"):
         return key_problem_words(code)
@@ -80,7 +80,7 @@ def _words(code: str) -> str:
 
 async def _list(place: KeyPlace, as_json: bool) -> int:
     from desktop.keys import status
-    from desktop.words import keychain_words
+    from desktop.words.keys import keychain_words
 
     found = await status(place)
     if as_json:
@@ -135,7 +135,7 @@ async def _remove(place: KeyPlace) -> int:
 async def _test(place: KeyPlace) -> int:
     from desktop.hub import HubFailed, Offline, connect
     from desktop.keys import test
-    from desktop.words import hub_fault
+    from desktop.words.hub import hub_fault
     from providers.gate.faults import BrokerGone, GateError
 
     try:

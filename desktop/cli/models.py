@@ -29,7 +29,9 @@ from desktop.i18n import tr
 from desktop.library import Library, as_record
 from desktop.paths import Paths
 from desktop.settings import Settings
-from desktop.words import gigabytes, hub_fault, model_fault
+from desktop.words.hub import hub_fault
+from desktop.words.models import model_fault
+from desktop.words.sentence import gigabytes
 from models.file_names import repository_problem
 from models.library.entry import LibraryEntry
 from models.library.messages import Hashing

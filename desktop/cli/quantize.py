@@ -17,8 +17,8 @@ from desktop.i18n import tr
 from desktop.library import Library, as_record
 from desktop.paths import Paths
 from desktop.quantization import Planned, Ready, Wish, quantize
-from desktop.quantization_words import loss_words, type_words
-from desktop.words import gigabytes, quantization_fault
+from desktop.words.quantization import loss_words, quantization_fault, type_words
+from desktop.words.sentence import gigabytes
 from models.quantization.making import QuantizeFailed
 from models.quantization.messages import Checking, Making
 from models.quantization.types import quant_types

@@ -9,7 +9,8 @@ from desktop.cli.terminal import print_json, printable
 from desktop.i18n import tr
 from desktop.paths import Paths
 from desktop.this_machine import this_machine
-from desktop.words import gigabytes, openness_words, recommendation_words
+from desktop.words.hub import openness_words, recommendation_words
+from desktop.words.sentence import gigabytes
 from models.estimate import Machine, Verdict
 from models.recommend import Recommendation, licence, list_date, recommend
 

@@ -13,7 +13,7 @@ from desktop.paths import Paths
 from desktop.processes.report import LockReport
 from desktop.store.faults import StoreFault
 from desktop.store.store import Store
-from desktop.words import store_fault
+from desktop.words.store import store_fault
 
 
 async def conversations(paths: Paths, as_json: bool) -> int:

@@ -19,7 +19,8 @@ from desktop.library import Library
 from desktop.local_models import make_templates
 from desktop.paths import Paths
 from desktop.templates import TemplateView, Verdict
-from desktop.words import model_fault, replacement_fault, template_words
+from desktop.words.models import model_fault
+from desktop.words.templates import replacement_fault, template_words
 from models.library.entry import LibraryEntry
 from models.library.knowledge import known_template, template_forms
 from models.runtime.faults import RuntimeFault

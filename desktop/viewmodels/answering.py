@@ -106,7 +106,7 @@ class AnsweringViewModel(QObject):
         """Why the schema can't be used, as a sentence; "" when it can."""
         if not (self.as_json and self.schema.strip()):
             return ""
-        from desktop.words import model_fault
+        from desktop.words.models import model_fault
         from models.runtime.faults import RuntimeFault
         from models.runtime.json_schema import grammar_of
 

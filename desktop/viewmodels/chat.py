@@ -30,7 +30,7 @@ from desktop.viewmodels.models import ModelsViewModel
 from desktop.viewmodels.notice import Notice
 from desktop.viewmodels.progress import AnswerProgress
 from desktop.viewmodels.transcript import Entry, TranscriptModel
-from desktop.words import store_fault
+from desktop.words.store import store_fault
 
 if TYPE_CHECKING:
     from desktop.chat.session import Session

@@ -11,7 +11,7 @@ import psutil
 
 from desktop.i18n import tr
 from desktop.viewmodels.models import ModelItem
-from desktop.words import gigabytes
+from desktop.words.sentence import gigabytes
 
 _BESIDE_THE_FILE = 1.2  # a model takes its file's size in memory, and about a fifth more for the conversation
 

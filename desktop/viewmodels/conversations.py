@@ -12,7 +12,7 @@ from desktop.bridge import Bridge
 from desktop.i18n import tr
 from desktop.store.faults import StoreFault
 from desktop.viewmodels.notice import Notice
-from desktop.words import store_fault
+from desktop.words.store import store_fault
 
 if TYPE_CHECKING:
     from desktop.store.records import Conversation, SearchHit

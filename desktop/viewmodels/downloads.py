@@ -18,7 +18,8 @@ from desktop.viewmodels.hub_words import hub_sentence
 from desktop.viewmodels.model_words import one_line
 from desktop.viewmodels.models import ModelsViewModel
 from desktop.viewmodels.notice import Notice
-from desktop.words import Sentence, gigabytes, hub_fault
+from desktop.words.hub import hub_fault
+from desktop.words.sentence import Sentence, gigabytes
 from models.download_values import State
 from models.hub_values import HubModel, Page
 from providers.gate.hub_messages import (

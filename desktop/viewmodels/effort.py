@@ -12,7 +12,7 @@ from desktop.store.faults import StoreFault
 from desktop.viewmodels.conversations import ConversationsViewModel
 from desktop.viewmodels.models import ModelsViewModel
 from desktop.viewmodels.notice import Notice
-from desktop.words import store_fault
+from desktop.words.store import store_fault
 
 if TYPE_CHECKING:
     from desktop.store.store import Store

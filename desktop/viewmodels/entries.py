@@ -5,7 +5,7 @@ from __future__ import annotations
 from desktop.i18n import tr
 from desktop.store.records import Message, Status
 from desktop.viewmodels.transcript import Entry
-from desktop.words import model_fault
+from desktop.words.models import model_fault
 from models.runtime.faults import Fault, StopReason
 
 _PLAIN_ENDS = ("", StopReason.STOP.value)

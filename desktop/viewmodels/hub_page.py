@@ -13,7 +13,7 @@ from desktop.bridge import Bridge, Job
 from desktop.paths import Paths
 from desktop.viewmodels.hub_link import HubLink
 from desktop.viewmodels.hub_words import hub_sentence
-from desktop.words import Sentence
+from desktop.words.sentence import Sentence
 from models.hub_values import HubModel, Listing, Page
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from desktop.hub import HubFailed, Offline
 from desktop.i18n import tr
 from desktop.viewmodels.model_words import one_line, openness_words
-from desktop.words import Sentence, gigabytes, hub_fault
+from desktop.words.hub import hub_fault
+from desktop.words.sentence import Sentence, gigabytes
 from models.estimate import Verdict
 from models.hub_values import Found, Gate, HubModel, Listing, Page
 from models.library.entry import Openness

@@ -17,7 +17,8 @@ from desktop.bridge import Bridge
 from desktop.i18n import tr
 from desktop.store.faults import StoreFault
 from desktop.viewmodels.notice import Notice
-from desktop.words import model_fault, store_fault
+from desktop.words.models import model_fault
+from desktop.words.store import store_fault
 
 if TYPE_CHECKING:
     import asyncio

@@ -23,7 +23,7 @@ from desktop.keys import (
 )
 from desktop.viewmodels.hub_link import HubLink
 from desktop.viewmodels.hub_words import hub_sentence
-from desktop.words import key_problem_words, keychain_words
+from desktop.words.keys import key_problem_words, keychain_words
 
 
 class KeysViewModel(QObject):

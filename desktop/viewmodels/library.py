@@ -18,7 +18,7 @@ from desktop.viewmodels.model_words import can_answer, name_of, problem_words
 from desktop.viewmodels.models import ModelsViewModel
 from desktop.viewmodels.notice import Notice
 from desktop.viewmodels.settings import SettingsViewModel
-from desktop.words import model_fault
+from desktop.words.models import model_fault
 from models.library.candidates import Unreadable
 from models.library.entry import Kind, LibraryEntry
 from models.library.messages import Hashing

@@ -129,7 +129,7 @@ class ModelSettingsViewModel(SettingsViewModel):
 
 def decided(placement: Placement) -> tuple[str, ...]:
     """What was decided for a loaded model and why, in sentences."""
-    from desktop.words import gigabytes
+    from desktop.words.sentence import gigabytes
 
     layers = ""
     if placement.on_gpu:

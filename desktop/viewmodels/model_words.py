@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 
 from desktop.i18n import tr
-from desktop.words import gigabytes, model_fault
+from desktop.words.models import model_fault
+from desktop.words.sentence import gigabytes
 from models.library.entry import Kind, LibraryEntry, Openness, Source
 from models.starter import NAME, starter_path
 

@@ -16,7 +16,8 @@ from desktop.known_models import model_name
 from desktop.own_settings import options_for
 from desktop.settings import Settings
 from desktop.viewmodels.notice import Notice
-from desktop.words import gigabytes, graphics_cards, model_fault
+from desktop.words.models import model_fault
+from desktop.words.sentence import gigabytes, graphics_cards
 from models.starter import starter_path
 from providers.errors import ProviderError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from desktop.words import Sentence
+from desktop.words.sentence import Sentence
 
 
 @dataclass(frozen=True, slots=True)

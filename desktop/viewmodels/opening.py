@@ -14,7 +14,7 @@ from desktop.viewmodels.chat import ChatViewModel
 from desktop.viewmodels.conversations import ConversationsViewModel
 from desktop.viewmodels.notice import Notice
 from desktop.viewmodels.window import WindowState
-from desktop.words import opening_words, store_fault
+from desktop.words.store import opening_words, store_fault
 
 if TYPE_CHECKING:
     from desktop.store.store import Store

@@ -18,9 +18,9 @@ from PySide6.QtCore import QObject, Signal
 from desktop.bridge import Bridge, Job
 from desktop.i18n import tr
 from desktop.quantization import Choices, MakingReport, Planned, Ready, Wish, choices, quantize
-from desktop.quantization_words import loss_words
 from desktop.viewmodels.notice import Notice
-from desktop.words import gigabytes, quantization_fault
+from desktop.words.quantization import loss_words, quantization_fault
+from desktop.words.sentence import gigabytes
 from models.quantization.making import QuantizeFailed
 from models.quantization.messages import Checking, Making, Problem
 from models.quantization.types import WHOLE, QuantType, quant_types

@@ -9,7 +9,8 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop.bridge import Bridge, Job
 from desktop.i18n import tr
-from desktop.words import model_fault, replacement_fault, template_words
+from desktop.words.models import model_fault
+from desktop.words.templates import replacement_fault, template_words
 
 if TYPE_CHECKING:
     from desktop.templates import Templates, TemplateView

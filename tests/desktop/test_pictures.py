@@ -15,7 +15,7 @@ from support.vision_files import png, png_of
 
 from desktop.picture_messages import MOST_FILE_BYTES, MOST_SIDE
 from desktop.pictures import Pictures
-from desktop.words import model_fault
+from desktop.words.models import model_fault
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.picture import media_type, size_of
 

@@ -27,7 +27,7 @@ from desktop.cli.quantize import run as list_types
 from desktop.library import Library
 from desktop.paths import Paths
 from desktop.quantization import MAKING, Planned, Ready, Wish, choices, quantize
-from desktop.words import quantization_fault
+from desktop.words.quantization import quantization_fault
 from models.library.entry import LibraryEntry
 from models.quantization.making import QuantizeFailed
 from models.quantization.messages import Checking, Making, Problem

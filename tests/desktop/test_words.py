@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from desktop.store.faults import StoreFault, StoreFaultKind
-from desktop.words import gigabytes, model_fault, store_fault
+from desktop.words.models import model_fault
+from desktop.words.sentence import gigabytes
+from desktop.words.store import store_fault
 from models.runtime.faults import Fault
 
 JARGON = re.compile(r"SIG|errno|traceback|exception|worker|process|null|None|0x", re.IGNORECASE)

@@ -17,7 +17,7 @@ from support.loops import in_a_loop
 from support.workers import engine_with, starter
 
 from desktop.local_models import make_embedding_model
-from desktop.words import model_fault
+from desktop.words.models import model_fault
 from models.runtime.faults import Fault, RuntimeFault
 from providers.embedding import Embeddings
 from providers.errors import ProviderError

@@ -20,7 +20,7 @@ from desktop.views.models_page.rows import Row, RowList
 from desktop.views.row_painter import Line
 from desktop.views.theme import Theme
 from desktop.views.widgets import Text
-from desktop.words import gigabytes
+from desktop.words.sentence import gigabytes
 from models.download_values import State
 from providers.gate.hub_messages import Queued
 

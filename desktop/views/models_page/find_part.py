@@ -22,7 +22,8 @@ from desktop.views.models_page.rows import Row, RowList
 from desktop.views.row_painter import Line
 from desktop.views.theme import Theme
 from desktop.views.widgets import Text, describe, push_button
-from desktop.words import gigabytes, openness_words, recommendation_words
+from desktop.words.hub import openness_words, recommendation_words
+from desktop.words.sentence import gigabytes
 from models.estimate import Verdict
 from models.hub_values import Found, Gate
 from models.recommend import Purpose, Recommendation, list_date

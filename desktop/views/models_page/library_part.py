@@ -20,7 +20,7 @@ from desktop.views.models_page.rows import Row, RowList
 from desktop.views.row_painter import Line
 from desktop.views.theme import Theme
 from desktop.views.widgets import Text, describe, icon_button, push_button
-from desktop.words import gigabytes
+from desktop.words.sentence import gigabytes
 from models.library.entry import Kind
 
 _SHOW_MS = 100

@@ -16,7 +16,7 @@ from desktop.views.row_painter import Line
 from desktop.views.setting_editors import Switch
 from desktop.views.theme import Theme
 from desktop.views.widgets import Text, describe, push_button
-from desktop.words import gigabytes
+from desktop.words.sentence import gigabytes
 from models.estimate import Verdict
 from models.hub_values import HubModel
 
