@@ -80,7 +80,7 @@ class Welcome(QScrollArea):
             tr("What you write stays here: conversations are kept in {folder}, and nothing is sent anywhere.",
                folder=data_folder),
             tr("The model it starts with is small, for trying things out: it is quick, and often wrong. "
-               "You can open a larger one from a file at any time."),
+               "“All models” has larger ones: those on this computer, and those to find."),
         ):  # fmt: skip
             said = Text(self._theme, sentence, wrap=True)
             said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

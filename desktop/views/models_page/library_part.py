@@ -120,7 +120,10 @@ class LibraryPart(PartOfPage):
         self.list.show_rows([_row(row, library.in_use) for row in rows])
         if not self.list.current and not self._was_picked:
             self.list.pick(library.in_use)  # once it has been found
-        found = tr("{count} models, {size}", count=library.count, size=gigabytes(library.size))
+        size = gigabytes(library.size)
+        found = tr("{count} models, {size}", count=library.count, size=size)
+        if library.count == 1:
+            found = tr("One model, {size}", size=size)
         looking = tr("looking for more…") if library.looking else ""
         self.summary.setText(" · ".join(part for part in (found, looking) if part))
         self.empty.setVisible(not rows)
