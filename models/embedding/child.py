@@ -35,6 +35,7 @@ from models.runtime import llama
 from models.runtime.diagnosis import load_fault
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.link import ChildSide
+from models.runtime.llama_devices import devices
 from models.runtime.llama_embedding import MOST_TEXTS, EmbeddingContext, Pooling, tokens_of
 from models.runtime.values import LoadOptions
 
@@ -104,7 +105,7 @@ class _Embedder:
         trained = header.number(f"{header.architecture}.context_length")
         longest = min(fit.context_tokens, trained or fit.context_tokens)
         threads = choose_threads(machine, command.threads).prompt
-        on_gpu = -1 if any(device.is_gpu for device in llama.devices()) else 0
+        on_gpu = -1 if any(device.is_gpu for device in devices()) else 0
         for layers in dict.fromkeys((on_gpu, 0)):  # the processor alone, where the graphics card refuses
             try:
                 self._load(command.path, options, layers, longest, pooling, threads)

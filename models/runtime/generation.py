@@ -22,9 +22,10 @@ from models.runtime.faults import Fault, RuntimeFault, StopReason
 from models.runtime.formats import Format, Splitter
 from models.runtime.grammar import check_grammar
 from models.runtime.guided import Lead
-from models.runtime.llama import Context, Decoded, Interrupt, Sampler, Vocabulary
+from models.runtime.llama import Context, Decoded, Interrupt, Vocabulary
 from models.runtime.llama_grammar import GuidedSampler
 from models.runtime.llama_rows import Rows
+from models.runtime.llama_sampling import Sampler
 from models.runtime.prompt import Prompt, PromptBuilder
 from models.runtime.protocol import Called, Completed, Generate, Piece, PromptProgress, Report, Stage
 from models.runtime.speculation import ROWS, Drafter, Pace
@@ -236,7 +237,7 @@ class Generator:
         sampling = request.sampling
         seed = secrets.randbits(31) if sampling.seed is None else sampling.seed
         if not request.grammar:
-            return self._context.new_sampler(sampling, seed)
+            return Sampler(self._context, self._vocabulary, sampling, seed)
         lead = Lead(self._format, cast(Splitter, output.words), self._vocabulary, self._pieces)
         return GuidedSampler(
             self._context, self._vocabulary, sampling, seed, request.grammar, lead, self._pieces

@@ -14,12 +14,10 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from models.runtime.bias import biased_tokens
-from models.runtime.values import CacheType, LoadOptions, RopeScaling, Sampling
+from models.runtime.values import CacheType, LoadOptions, RopeScaling
 
 # Otherwise an assertion in ggml starts a debugger, and a variable of the environment can name a library to
 # load.
@@ -79,7 +77,6 @@ _NO_GPUS = {
     "VK_DRIVER_FILES": "/none",  # Vulkan's loader takes its drivers from these alone, so it loads none
     "VK_ICD_FILENAMES": "/none",
 }
-_PENALTY_WINDOW = 64
 _LOG_LINES = 60
 _WARNING, _ERROR, _CONTINUED = 3, 4, 5  # enum ggml_log_level; 1 is debug, 2 information
 _CONTROL, _USER_DEFINED = 1 << 3, 1 << 4  # enum llama_token_attr
@@ -105,18 +102,6 @@ class VocabularyKind(IntEnum):
 
 class LoadRefused(Exception):
     """llama.cpp would not make a model or a context; its own words are in the `Log`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A device llama.cpp can compute on. Memory in bytes."""
-
-    name: str  # "CUDA0"
-    description: str  # the driver's name for it
-    is_gpu: bool
-    free_bytes: int
-    total_bytes: int
-    integrated: bool = False  # it has no memory of its own
 
 
 class Log:
@@ -179,10 +164,8 @@ def start(*, gpus: bool = True) -> Log:
     if not gpus:
         os.environ.update(_NO_GPUS)
     log = Log()
-    if (
-        _ggml("ggml_backend_reg_count", ctypes.c_size_t)() == 0
-    ):  # built as separate libraries: GGML_BACKEND_DL
-        load = _ggml("ggml_backend_load_all_from_path", None, ctypes.c_char_p)
+    if ggml("ggml_backend_reg_count", ctypes.c_size_t)() == 0:  # built as separate libraries: GGML_BACKEND_DL
+        load = ggml("ggml_backend_load_all_from_path", None, ctypes.c_char_p)
         load(os.fsencode(C._base_path))
     C.llama_backend_init()
     return log
@@ -193,37 +176,7 @@ def version() -> str:
     return str(C.llama_version().decode("utf-8", "replace"))
 
 
-def devices() -> list[Device]:
-    """Every device found. The CPU is one of them; its free memory is not to be believed (it says all of it)."""
-    count = _ggml("ggml_backend_dev_count", ctypes.c_size_t)()
-    get = _ggml("ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t)
-    return [_device(get(index)) for index in range(count)]
-
-
-def has_gpu_support() -> bool:
-    """Whether this build holds any backend for a GPU, present or not."""
-    count = _ggml("ggml_backend_reg_count", ctypes.c_size_t)()
-    get = _ggml("ggml_backend_reg_get", ctypes.c_void_p, ctypes.c_size_t)
-    name = _ggml("ggml_backend_reg_name", ctypes.c_char_p, ctypes.c_void_p)
-    return any(name(get(index)) not in (b"CPU", b"BLAS", b"RPC") for index in range(count))
-
-
-def _device(pointer: int) -> Device:
-    free, total = ctypes.c_size_t(), ctypes.c_size_t()
-    memory = _ggml("ggml_backend_dev_memory", None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
-    memory(pointer, ctypes.byref(free), ctypes.byref(total))
-    text = [
-        _ggml(f"ggml_backend_dev_{what}", ctypes.c_char_p, ctypes.c_void_p)(pointer).decode(
-            "utf-8", "replace"
-        )
-        for what in ("name", "description")
-    ]
-    kind = _ggml("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)(pointer)
-    # enum ggml_backend_dev_type: 1 is a GPU, 2 one that shares the machine's memory
-    return Device(text[0], text[1], kind in (1, 2), free.value, total.value, kind == 2)
-
-
-def _ggml(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
+def ggml(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
     """A function of ggml that the binding does not wrap. Windows wants the very library that holds it."""
     for library in ("llama", "ggml", "ggml-base"):
         function = getattr(load_shared_library(library, C._base_path), name, None)
@@ -485,57 +438,8 @@ class Context:
         total = sum(row[: self._vocabulary.size])
         return bool(total - total == 0)  # neither NaN nor infinite
 
-    def new_sampler(self, sampling: Sampling, seed: int) -> Sampler:
-        return Sampler(self._pointer, self._vocabulary, sampling, seed)
-
     def close(self) -> None:
         C.llama_free(self._pointer)
-
-
-class Sampler:
-    """Chooses the next token. Holds what it needs of the answer so far; made new for each answer."""
-
-    def __init__(self, context: Any, vocabulary: Vocabulary, sampling: Sampling, seed: int) -> None:
-        self._context = context
-        parts = _sampler_parts(vocabulary, sampling, seed)
-        self._chain = C.llama_sampler_chain_init(C.llama_sampler_chain_default_params())
-        for part in parts:
-            C.llama_sampler_chain_add(self._chain, part)
-
-    def sample(self, row: int = -1) -> int:
-        """The next token after a row of logits, by default the newest."""
-        token: int = C.llama_sampler_sample(self._chain, self._context, row)
-        return token
-
-    def close(self) -> None:
-        C.llama_sampler_free(self._chain)  # and its parts
-
-
-def _sampler_parts(vocabulary: Vocabulary, sampling: Sampling, seed: int) -> list[Any]:
-    """The parts in llama.cpp's own order. The repetition penalty looks at the answer only: the prompt's last
-    tokens are the template's, and to penalise those would keep the model from ending its turn.
-    """
-    parts = []
-    biased = biased_tokens(vocabulary, sampling.bias)
-    biased.update(dict.fromkeys(vocabulary.suppressed(), float("-inf")))
-    if biased:
-        biases = (C.llama_logit_bias * len(biased))(
-            *(C.llama_logit_bias(token, amount) for token, amount in biased.items())
-        )
-        parts.append(C.llama_sampler_init_logit_bias(vocabulary.size, len(biased), biases))
-    if sampling.repeat_penalty != 1.0:
-        penalty = max(sampling.repeat_penalty, 0.01)  # llama.cpp aborts at 0
-        parts.append(C.llama_sampler_init_penalties(vocabulary.size, _PENALTY_WINDOW, penalty, 0.0, 0.0))
-    if sampling.temperature <= 0:
-        return [*parts, C.llama_sampler_init_greedy()]
-    return [
-        *parts,
-        C.llama_sampler_init_top_k(sampling.top_k),
-        C.llama_sampler_init_top_p(sampling.top_p, 1),
-        C.llama_sampler_init_min_p(sampling.min_p, 1),
-        C.llama_sampler_init_temp(sampling.temperature),
-        C.llama_sampler_init_dist(seed),
-    ]
 
 
 def status_of(status: int) -> Decoded:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.grammar import ROOT
-from models.runtime.llama import Context, Sampler, Vocabulary
+from models.runtime.llama import Context, Vocabulary
 from models.runtime.llama import library as C
+from models.runtime.llama_sampling import Sampler
 from models.runtime.values import Sampling
 
 _NEVER = float("-inf")
@@ -64,7 +65,7 @@ class GuidedSampler(Sampler):
 
         `pieces`: the bytes of each token, none for one that is not shown, None for one that ends the answer.
         """
-        super().__init__(context.pointer, vocabulary, sampling, seed)
+        super().__init__(context, vocabulary, sampling, seed)
         try:
             self._grammar = Grammar(vocabulary, grammar)
         except RuntimeFault:

@@ -30,6 +30,7 @@ from models.runtime.ends import end_tokens
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.formats import format_of
 from models.runtime.generation import Generator
+from models.runtime.llama_devices import devices, has_gpu_support
 from models.runtime.placement import (
     GPU_FAILED,
     could_fit_more,
@@ -87,7 +88,7 @@ class Loader:
         self._log = log
         self._interrupt = interrupt
         self._send = send
-        self._gpus = devices_in_use(llama.devices())
+        self._gpus = devices_in_use(devices())
         self._devices = signature(self._gpus, llama.version())
 
     def load(self, command: Load) -> tuple[Generator, Loaded]:
@@ -142,7 +143,7 @@ class Loader:
         context: llama.Context,
         on_gpu: int,
     ) -> Placement:
-        gpu_support = llama.has_gpu_support()
+        gpu_support = has_gpu_support()
         reason = reason_for(
             options.gpu_layers,
             on_gpu,

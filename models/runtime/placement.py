@@ -11,7 +11,7 @@ from models.estimate import GPU_RESERVE, Estimate, gpu_bytes
 from models.runtime.values import Known
 
 if TYPE_CHECKING:
-    from models.runtime.llama import Device
+    from models.runtime.llama_devices import Device
 
 # Shown to a person, through `tr()`: short, plain, and the same every time.
 NO_GPU_BUILD = "This copy of llama.cpp was built without GPU support."

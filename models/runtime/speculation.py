@@ -13,6 +13,7 @@ from itertools import takewhile
 from typing import Protocol
 
 from models.runtime.llama import Context, Decoded, Model
+from models.runtime.llama_sampling import Sampler
 from models.runtime.states import shared_length
 from models.runtime.values import Sampling
 
@@ -74,7 +75,7 @@ class DraftModel:
         self._size = vocabulary_size
         self._tokens: list[int] = []
         self._all_words = True
-        self._sampler = context.new_sampler(Sampling(temperature=0.0), 0)
+        self._sampler = Sampler(context, model.vocabulary, Sampling(temperature=0.0), 0)
 
     def begin(self, tokens: Sequence[int]) -> None:
         self._all_words = all(map(_is_word, tokens))  # it has no eyes, so with images it does not guess

@@ -18,6 +18,7 @@ from models.runtime import llama
 from models.runtime.faults import Fault, RuntimeFault
 from models.runtime.generation import Generator
 from models.runtime.link import ChildSide
+from models.runtime.llama_devices import devices
 from models.runtime.loading import Loader, inspect
 from models.runtime.protocol import (
     LOOKING,
@@ -126,7 +127,7 @@ class _Worker:
             case LookForGpus():
                 self.send(Stage("start"))  # a driver may need a while to wake
                 self._log = self._log or llama.start()
-                found = (device for device in llama.devices() if device.is_gpu)
+                found = (device for device in devices() if device.is_gpu)
                 self.send(Gpus(tuple(Gpu(gpu.description, gpu.free_bytes, gpu.total_bytes) for gpu in found)))
             case Park():
                 if self._generator is not None:

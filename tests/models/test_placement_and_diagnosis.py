@@ -16,7 +16,7 @@ from models.gguf import read_header
 from models.runtime import placement
 from models.runtime.diagnosis import chat_fault, load_fault
 from models.runtime.faults import Fault
-from models.runtime.llama import Device
+from models.runtime.llama_devices import Device
 from models.runtime.placement import (
     described,
     devices_in_use,
