@@ -8,6 +8,7 @@ Secrets are not settings.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -302,7 +303,15 @@ SETTINGS: tuple[Setting, ...] = (
         "Guess ahead",
         "Words that followed before are guessed and checked together. Answers stay the same; they come faster where "
         "they repeat a text, and can come slower elsewhere.",
-        choices=(("off", "Never"), ("lookup", "From the conversation")),
+        choices=(("off", "Never"), ("lookup", "From the conversation"), ("draft", "With a draft model")),
+    ),
+    Setting(
+        "model.draft",
+        "",
+        Kind.TEXT,
+        "Speed and memory",
+        "Draft model",
+        "The file of a small model of the same family, which guesses for a large one. It takes memory of its own.",
     ),
     Setting(
         "model.rope_type",
@@ -372,7 +381,7 @@ SETTINGS: tuple[Setting, ...] = (
 LOADED_WITH = (
     *("model.context_tokens", "model.threads", "model.gpu_layers", "model.cache_type"),
     *("model.flash_attention", "model.batch_tokens", "model.map_file", "model.lock_memory"),
-    "model.speculation",
+    *("model.speculation", "model.draft"),
     *("model.rope_type", "model.rope_stretch", "model.rope_base"),
 )
 """Settings that need the model loaded anew. Each model may have its own (`own_settings`)."""
@@ -467,6 +476,10 @@ class Settings:
             return own[key] if own and key in own and key not in self.managed else self.get(key)
 
         rope = get("model.rope_type")
+        speculation = Speculation(get("model.speculation"))
+        draft = os.path.expanduser(get("model.draft").strip()) if speculation is Speculation.DRAFT else ""
+        if speculation is Speculation.DRAFT and not draft:
+            speculation = Speculation.OFF  # it was not named yet
         return LoadOptions(
             context_tokens=get("model.context_tokens"),
             threads=get("model.threads"),
@@ -479,5 +492,6 @@ class Settings:
             rope_scaling=None if rope == "auto" else RopeScaling(rope),
             rope_base=get("model.rope_base"),
             rope_stretch=float(get("model.rope_stretch")),
-            speculation=Speculation(get("model.speculation")),
+            speculation=speculation,
+            draft=draft,
         )

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desktop.settings import DECLARED, SETTINGS, Settings
+from models.runtime.values import Speculation
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(),
@@ -68,6 +69,18 @@ def test_whatever_stands_in_the_file_every_value_in_force_fits(
         assert setting.problem(settings.get(key)) == ""
     settings.sampling()
     settings.load_options()
+
+
+def test_a_draft_model_guesses_once_it_is_named_and_never_when_guessing_is_off(tmp_path: Path) -> None:
+    settings = Settings(tmp_path / "settings.json")
+    settings.set("model.speculation", "draft")
+    assert settings.load_options().speculation is Speculation.OFF
+    settings.set("model.draft", " ~/small.gguf ")
+    options = settings.load_options()
+    assert options.speculation is Speculation.DRAFT
+    assert options.draft == str(Path.home() / "small.gguf")
+    settings.set("model.speculation", "lookup")
+    assert settings.load_options().draft == ""
 
 
 def test_keys_of_a_newer_version_survive_a_change(tmp_path: Path) -> None:
