@@ -57,7 +57,7 @@ class ModelSettingsViewModel(SettingsViewModel):
                 return tr("Automatic: {tokens} tokens (what fits)", tokens=f"{place.context_tokens:,}")
             case "model.threads":
                 return tr(
-                    "Automatic: {threads}, and {prompt_threads} for reading",
+                    "Automatic: {threads} (reading: {prompt_threads})",
                     threads=place.threads,
                     prompt_threads=place.prompt_threads,
                 )
@@ -147,7 +147,7 @@ def decided(placement: Placement) -> tuple[str, ...]:
         if placement.need_bytes
         else "",
         tr(
-            "{threads} threads for answering, {prompt_threads} for reading; room for {context} tokens.",
+            "Threads: {threads} for answering, {prompt_threads} for reading. Room for {context} tokens.",
             threads=placement.threads,
             prompt_threads=placement.prompt_threads,
             context=f"{placement.context_tokens:,}",

@@ -286,9 +286,10 @@ class ModelsViewModel(QObject):
 
         is_current = Path(path) == self.current_path
         name = self._item(Path(path)).name
-        found = next((entry.name for entry in self._found.values() if entry.path == path), name)
+        if Path(path) != self._starter:  # which has a better name than the one in its header
+            name = next((entry.name for entry in self._found.values() if entry.path == path), name)
         settings = ModelSettingsViewModel(
-            self._settings, Path(path), found, self._placement if is_current else None, self
+            self._settings, Path(path), name, self._placement if is_current else None, self
         )
         settings.changed.connect(lambda _: self._own_settings_changed(path))
         return settings

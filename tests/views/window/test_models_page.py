@@ -158,6 +158,8 @@ def test_a_model_has_settings_of_its_own_and_smaller_versions_behind_its_actions
     with models_page(qtbot, tmp_path) as (parts, _, part):
         maker = QuantizeViewModel(parts.bridge, Paths(tmp_path), Library(Paths(tmp_path), stores=()))
         parts.window.quantizer = lambda: maker
+        starter = choose(part, NAME)
+        assert parts.models.settings_of(starter).name.startswith(NAME)  # not what its header calls it
         choose(part, "Alpha chat")
         press_action(part, "settings")
         (own,) = parts.window.findChildren(ModelSettingsDialog)
