@@ -80,9 +80,10 @@ class Switch(QAbstractButton):
         track = QSize(self._theme.scaled(40), self._theme.scaled(24))
         if not self.text():
             return track + QSize(6, 6)
-        return QSize(
-            track.width() + 14 + self.fontMetrics().horizontalAdvance(self.text()), track.height() + 6
-        )
+        words = (
+            self.fontMetrics().horizontalAdvance(self.text()) + 2
+        )  # it rounds; a part of a pixel is room, too
+        return QSize(track.width() + 14 + words, track.height() + 6)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         theme = self._theme
