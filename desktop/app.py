@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from desktop.viewmodels.keys import KeysViewModel
     from desktop.viewmodels.models_page import ModelsPageViewModel
     from desktop.viewmodels.quantize import QuantizeViewModel
+    from desktop.views.window import PageMaker
     from models.runtime.values import ModelCard
 
 log = logging.getLogger(__name__)
@@ -150,6 +151,7 @@ class Parts:
             self.first_run,
             self.models_page,
             self.keys,
+            self._pages(),
         )
         self.window.quantizer = self._quantizer
         self.conversations.notice.connect(self.chat.notice)
@@ -160,6 +162,10 @@ class Parts:
         self._opening = Opening(
             self.bridge, self.store, self.conversations, self.chat, self.window_state, settings.put_aside
         )
+
+    def _pages(self) -> dict[str, PageMaker]:
+        """The pages in front of the conversation, by their names, and how each is made when it is first shown."""
+        return {}
 
     def _make_models_page(self) -> ModelsPageViewModel:
         from desktop.viewmodels.models_page import make_models_page

@@ -26,6 +26,11 @@ class ChatRequest:
     tools: tuple[Tool, ...] = ()
     """What the model may ask for; it answers with `ToolCall`s. Nobody carries them out here."""
     effort: Effort = Effort.AUTOMATIC
+    conversation: str = ""
+    """Which one it is, for the ledger of what leaves. A model on this machine needs no name for it."""
+    may_leave: bool = False
+    """Whether this conversation may go to a remote model. Said by who has asked the store and the person; nobody said
+    so: no."""
 
 
 class Provider(Protocol):
@@ -38,6 +43,10 @@ class Provider(Protocol):
     @property
     def name(self) -> str:
         """What a person calls this model: "SmolLM2 135M Instruct Q4_1"."""
+
+    @property
+    def origin(self) -> str:
+        """Where its answers are made: "" for this device, else the id of the provider."""
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]: ...
 

@@ -58,6 +58,10 @@ class Echo:
     def name(self) -> str:
         return "Echo"
 
+    @property
+    def origin(self) -> str:
+        return ""
+
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """The words of the newest user message, one token per event."""
         loop = asyncio.get_running_loop()

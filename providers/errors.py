@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from models.runtime.faults import Fault
+from providers.remote.faults import RemoteFault
 
-ErrorKind = Fault
-"""Local faults are the only kinds so far; kinds of remote failures join them when there are remote models."""
+ErrorKind = Fault | RemoteFault
+"""What a model on this machine can fail with, and what one elsewhere can. No value stands in both."""
+
+
+def kind_of(value: str) -> ErrorKind:
+    """The kind that was stored. What this version does not know any more is an answer that failed."""
+    for kinds in (Fault, RemoteFault):
+        if value in set(kinds):
+            return kinds(value)
+    return Fault.GENERATION_FAILED
 
 
 class ProviderError(Exception):

@@ -68,6 +68,11 @@ class LocalModel:
         return f"{self._title or card.name} {card.quantization}".strip()
 
     @property
+    def origin(self) -> str:
+        """This device."""
+        return ""
+
+    @property
     def card(self) -> ModelCard | None:
         """What its header says; None while it is not loaded."""
         loaded = self._engine.loaded

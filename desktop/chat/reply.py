@@ -11,15 +11,19 @@ from desktop.store.records import Message, Status
 from models.runtime.faults import StopReason
 from providers.errors import ProviderError
 from providers.events import (
+    Billed,
     Event,
     Finished,
+    Limits,
     LoadProgress,
     ModelReady,
     PromptProgress,
     ReasoningDelta,
+    ReasoningRecord,
     TextDelta,
     ToolCall,
     Usage,
+    Waiting,
 )
 
 
@@ -52,7 +56,17 @@ class Reply:
             case Finished(reason, omitted_turns):
                 self._end(Status.STOPPED if reason is StopReason.CANCELLED else Status.COMPLETE)
                 self._message = replace(self._message, stop_reason=reason.value, omitted_turns=omitted_turns)
+            case Billed():
+                self._message = replace(
+                    self._message,
+                    cost=event.cost,
+                    currency=event.currency,
+                    cost_basis=event.basis.value,
+                    priced_on=event.priced_on,
+                )
             case LoadProgress() | ModelReady() | PromptProgress() | ToolCall():
+                pass
+            case ReasoningRecord() | Waiting() | Limits():
                 pass
             case _:
                 assert_never(event)

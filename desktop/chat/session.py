@@ -12,6 +12,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import aclosing
 
+from desktop.chat import leaving
 from desktop.chat.context import MOST_IMAGE_BYTES, turns_for
 from desktop.chat.reply import Reply
 from desktop.chat.turns import Ask, Emit, Ended, NotStored, Started
@@ -45,7 +46,7 @@ class Session:
 
         Cancelling the task stops the answer and keeps what there is of it; the task then ends normally.
         """
-        started = await self._begin(ask, provider.name)
+        started = await self._begin(ask, provider.name, provider.origin)
         emit(started)
         turn = asyncio.current_task()
         if turn is not None:
@@ -56,7 +57,14 @@ class Session:
             path = await self._store.path_to(started.question.id)
             turns = turns_for(path, ask.system_prompt, await self._images(path))
             request = ChatRequest(
-                turns, ask.sampling, ask.max_tokens, ask.constraint, ask.adapters, effort=ask.effort
+                turns,
+                ask.sampling,
+                ask.max_tokens,
+                ask.constraint,
+                ask.adapters,
+                effort=ask.effort,
+                conversation=str(started.conversation.id),
+                may_leave=provider.origin != "" and await self._may_leave(started, provider.origin),
             )
             async with aclosing(provider.stream(request)) as events:
                 async for event in events:
@@ -75,12 +83,19 @@ class Session:
             if turn is not None:
                 self._turns.discard(turn)
 
-    async def _begin(self, ask: Ask, model: str) -> Started:
+    async def _begin(self, ask: Ask, model: str, origin: str) -> Started:
         if ask.answer_to is not None:
-            return Started(*await self._store.add_reply(ask.answer_to, model))
+            return Started(*await self._store.add_reply(ask.answer_to, model, origin))
         return Started(
-            *await self._store.add_turn(ask.conversation_id, ask.parent_id, ask.text, model, ask.attached)
+            *await self._store.add_turn(
+                ask.conversation_id, ask.parent_id, ask.text, model, ask.attached, origin
+            )
         )
+
+    async def _may_leave(self, started: Started, origin: str) -> bool:
+        """Whether this conversation may go to a provider: asked of the store at the last moment, every time."""
+        options = await self._store.conversation_options(started.conversation.id)
+        return leaving.may_leave(options, origin)
 
     async def _images(self, path: Sequence[Message]) -> dict[int, Image]:
         """The newest images of a branch, as many as one request may carry."""

@@ -28,7 +28,7 @@ from desktop.store.store import Store
 from desktop.this_machine import ThisMachine
 from desktop.words.models import model_fault
 from desktop.words.store import store_fault
-from models.runtime.faults import Fault, RuntimeFault
+from models.runtime.faults import RuntimeFault
 from models.runtime.values import (
     Adapter,
     Bias,
@@ -42,7 +42,7 @@ from models.runtime.values import (
     Turn,
 )
 from providers.base import ChatRequest, Provider
-from providers.errors import ProviderError
+from providers.errors import ProviderError, kind_of
 from providers.events import Finished, LoadProgress, ReasoningDelta, TextDelta, Usage
 
 
@@ -74,7 +74,7 @@ class _Printer:
                 self.finished = event
             case Ended(answer, _) if answer.status is Status.FAILED:
                 self.failure = ProviderError(
-                    Fault(answer.fault), answer.fault_detail, dict(answer.fault_facts)
+                    kind_of(answer.fault), answer.fault_detail, dict(answer.fault_facts)
                 )
             case NotStored(fault):
                 print(store_fault(fault).text, file=sys.stderr)

@@ -25,8 +25,9 @@ _STATUSES = {status.value: status for status in Status}
 _COUNTED = (
     *("prompt_tokens", "reused_tokens", "generated_tokens", "context_tokens", "omitted_turns"),
     *("first_token_ms", "prompt_ms", "generate_ms", "reasoning_ms", "stop_reason"),
+    *("provider", "cost", "currency", "cost_basis", "priced_on"),
 )
-_NOT_COUNTED = (0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, "")
+_NOT_COUNTED = (0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, "", "", "", "", "", "")
 
 # Of a question only these differ from one to the next. Not reading the others makes a long conversation open
 # a third faster.
@@ -45,13 +46,14 @@ def add_turn(
     text: str,
     model: str,
     attached: Sequence[NewAttachment | int] = (),
+    provider: str = "",
 ) -> tuple[Conversation, Message, Message]:
     """Add a question below `parent_id` and an empty answer to it, and show them.
 
     `conversation_id` None begins a conversation. `parent_id` None puts the question at the root, beside other
     first questions if there are any. When the question continues what is shown, it was the draft, which goes.
-    `attached`: what goes with the question, new or a copy of an attachment that is there (its id).
-    Raises LookupError for ids that do not exist or do not belong together.
+    `attached`: what goes with the question, new or a copy of an attachment that is there (its id). `provider`: where
+    `model` is, "" for this device. Raises LookupError for ids that do not exist or do not belong together.
     """
     now = time.time()
     if parent_id is not None:
@@ -81,7 +83,7 @@ def add_turn(
     if is_draft:
         set_draft(connection, drafted, "")
         set_draft_attachments(connection, drafted, ())
-    return _add_answer(connection, conversation_id, question_id, model, now)
+    return _add_answer(connection, conversation_id, question_id, model, now, provider)
 
 
 def _title(text: str, attached: Sequence[NewAttachment | int]) -> str:
@@ -91,13 +93,13 @@ def _title(text: str, attached: Sequence[NewAttachment | int]) -> str:
 
 
 def add_reply(
-    connection: sqlite3.Connection, question_id: int, model: str
+    connection: sqlite3.Connection, question_id: int, model: str, provider: str = ""
 ) -> tuple[Conversation, Message, Message]:
     """Add one more, empty answer to a question, and show it. Raises LookupError."""
     conversation_id, _, role = _place(connection, question_id)
     if role != "user":
         raise LookupError(f"message {question_id} is no question")
-    return _add_answer(connection, conversation_id, question_id, model, time.time())
+    return _add_answer(connection, conversation_id, question_id, model, time.time(), provider)
 
 
 def save_progress(connection: sqlite3.Connection, answer: Message) -> None:
@@ -319,6 +321,7 @@ def _add_answer(
     question_id: int,
     model: str,
     now: float,
+    provider: str,
 ) -> tuple[Conversation, Message, Message]:
     """An empty answer to a question, shown from now on: it is the conversation's head."""
     answer_id = _insert(
@@ -331,6 +334,7 @@ def _add_answer(
             "status": Status.STREAMING.value,
             "created_at": now,
             "model": storable(model),
+            "provider": provider,
         },
     )
     connection.execute(

@@ -159,7 +159,14 @@ _M002 = (
     "ALTER TABLE conversation ADD COLUMN options TEXT NOT NULL DEFAULT ''",
 )
 
-MIGRATIONS: tuple[Migration, ...] = (m001_create, m002_add_attachments)
+
+def m003_add_origin_and_cost(db: Database) -> None:
+    """Where an answer was made, and what it cost. Money is decimal text: it has one form, and no rounding."""
+    for column in ("provider", "cost", "currency", "cost_basis", "priced_on"):
+        db.execute(f"ALTER TABLE message ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+
+
+MIGRATIONS: tuple[Migration, ...] = (m001_create, m002_add_attachments, m003_add_origin_and_cost)
 
 
 def names(migrations: tuple[Migration, ...]) -> list[str]:

@@ -64,6 +64,11 @@ class Message:
     generate_ms: float
     reasoning_ms: float
     stop_reason: str
+    provider: str  # the id of the provider that answered; empty for this device
+    cost: str  # a decimal number; empty when it is not known, and for this device
+    currency: str  # ISO 4217
+    cost_basis: str  # a `providers.events.CostBasis`; empty for this device
+    priced_on: str  # the day of the price list, ISO 8601; empty when the provider reported the cost
     branch: int  # 1-based place among its siblings, by creation
     branches: int  # number of siblings, itself included
     attachments: tuple[int, ...] = ()  # their ids; what is in them is read when it is shown

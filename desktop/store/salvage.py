@@ -89,6 +89,11 @@ _MESSAGE = {
     "generate_ms": _Column(float, 0.0),
     "reasoning_ms": _Column(float, 0.0),
     "stop_reason": _Column(str, ""),
+    "provider": _Column(str, ""),
+    "cost": _Column(str, ""),
+    "currency": _Column(str, ""),
+    "cost_basis": _Column(str, ""),
+    "priced_on": _Column(str, ""),
 }
 _ATTACHMENT = {
     "id": _Column(int),

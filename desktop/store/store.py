@@ -140,19 +140,25 @@ class Store:
         text: str,
         model: str,
         attached: Sequence[NewAttachment | int] = (),
+        provider: str = "",
     ) -> tuple[Conversation, Message, Message]:
         """Store a question and an empty, streaming answer to it at once; both are shown from now on.
 
         `conversation_id` None begins a conversation, titled with the question's first words. `parent_id` is
         the answer it follows; None for a first question. To ask a question differently, give the parent of
         the old one. When it follows what is shown, the conversation's draft goes. `attached` goes with the
-        question: new, or copies of attachments that are there (their ids).
+        question: new, or copies of attachments that are there (their ids). `provider`: where `model` is, "" for
+        this device.
         """
-        return await self._write(messages.add_turn, conversation_id, parent_id, text, model, attached)
+        return await self._write(
+            messages.add_turn, conversation_id, parent_id, text, model, attached, provider
+        )
 
-    async def add_reply(self, question_id: int, model: str) -> tuple[Conversation, Message, Message]:
+    async def add_reply(
+        self, question_id: int, model: str, provider: str = ""
+    ) -> tuple[Conversation, Message, Message]:
         """Store one more empty, streaming answer to a question; it is shown from now on."""
-        return await self._write(messages.add_reply, question_id, model)
+        return await self._write(messages.add_reply, question_id, model, provider)
 
     async def save_progress(self, answer: Message) -> None:
         """Store text and reasoning of a streaming answer, as far as they have come."""

@@ -387,14 +387,18 @@ class ChatViewModel(QObject):
     def _take(self, event: SessionEvent) -> None:
         from desktop.chat.turns import Ended, NotStored, Started
         from providers.events import (
+            Billed,
             Finished,
+            Limits,
             LoadProgress,
             ModelReady,
             PromptProgress,
             ReasoningDelta,
+            ReasoningRecord,
             TextDelta,
             ToolCall,
             Usage,
+            Waiting,
         )
 
         self._answer_progress.take(event)
@@ -416,7 +420,9 @@ class ChatViewModel(QObject):
                 self.notice.emit(Notice.of(store_fault(fault)))
             case Ended(answer, stored):
                 self._ended(answer, stored)
-            case Usage() | Finished() | ToolCall():
+            case Usage() | Billed() | Finished() | ToolCall():
+                pass
+            case ReasoningRecord() | Waiting() | Limits():
                 pass
             case _:
                 assert_never(event)

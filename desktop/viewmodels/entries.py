@@ -6,7 +6,8 @@ from desktop.i18n import tr
 from desktop.store.records import Message, Status
 from desktop.viewmodels.transcript import Entry
 from desktop.words.models import model_fault
-from models.runtime.faults import Fault, StopReason
+from models.runtime.faults import StopReason
+from providers.errors import kind_of
 
 _PLAIN_ENDS = ("", StopReason.STOP.value)
 """Ends that need no words."""
@@ -43,8 +44,9 @@ def _problem(message: Message) -> tuple[str, str]:
     if message.status is Status.COMPLETE and message.stop_reason in _PLAIN_ENDS and not message.omitted_turns:
         return "", ""
     if message.status is Status.FAILED:
-        fault = Fault(message.fault) if message.fault in set(Fault) else Fault.GENERATION_FAILED
-        sentence = model_fault(fault, message.fault_detail, message.fault_facts, message.model)
+        sentence = model_fault(
+            kind_of(message.fault), message.fault_detail, message.fault_facts, message.model
+        )
         return sentence.text, sentence.detail
     if message.status is Status.INTERRUPTED:
         return tr("Alcove was closed while this was being written. What had arrived is here."), ""

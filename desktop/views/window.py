@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, QTimer
@@ -16,7 +16,7 @@ from desktop.viewmodels.settings import SettingsViewModel
 from desktop.viewmodels.window import WindowState
 from desktop.views.commands import commands
 from desktop.views.conversation_page import ConversationPage
-from desktop.views.main_area import MainArea
+from desktop.views.main_area import COSTS, LEDGER, MODELS, REMOTE, MainArea
 from desktop.views.message_edit import PLAIN, has_image, model_path
 from desktop.views.sidebar import Sidebar
 from desktop.views.theme import Theme
@@ -39,11 +39,15 @@ if TYPE_CHECKING:
     from desktop.views.command_palette import CommandPalette
     from desktop.views.model_picker import ModelPicker
     from desktop.views.models_page.page import ModelsPage
+    from desktop.views.page import Page
 
 _FIRST_SIZE = (1200, 800)
 _SMALLEST_PAGE = (360, 400)
 _GEOMETRY, _SIDEBAR = "geometry", "sidebar"
 _PART = "models_page"  # the part of the models page to come back to after Alcove has started itself again
+_PAGE = "page"  # another page to come back to then, as "name part"
+
+PageMaker = Callable[[Theme], "Page"]
 
 
 class MainWindow(QMainWindow):
@@ -60,8 +64,12 @@ class MainWindow(QMainWindow):
         first_run: bool,
         models_page: ModelsPageViewModel | None = None,
         keys: KeysViewModel | None = None,
+        pages: Mapping[str, PageMaker] | None = None,
     ) -> None:
-        """`models_page`: what the models page is about; `keys` those for services outside; None for without."""
+        """`models_page`: what the models page is about; `keys` those for services outside; None for without.
+
+        `pages`: the other pages, by the names of `main_area`, and how each is made.
+        """
         super().__init__()
         self._conversations = conversations
         self._chat = chat
@@ -71,6 +79,7 @@ class MainWindow(QMainWindow):
         self._state = window_state
         self._models_page = models_page
         self._keys = keys
+        self._page_makers = pages or {}
         self._palette_panel: CommandPalette | None = None
         self._model_panel: ModelPicker | None = None
         self.quantizer: Callable[[], QuantizeViewModel] | None = (
@@ -82,7 +91,7 @@ class MainWindow(QMainWindow):
         self._use_appearance()
         self.sidebar = Sidebar(self.theme)
         self.page = ConversationPage(self.theme, chat, conversations, _data_folder() if first_run else None)
-        self.area = MainArea(self.page, self._make_models_page if models_page is not None else None)
+        self.area = MainArea(self.page, self._make_page)
         self._lay_out()
         self._bind()
         self._actions: dict[str, QAction] = {}
@@ -171,6 +180,9 @@ class MainWindow(QMainWindow):
             "models": lambda: self.area.show_models("library"),
             "find_models": lambda: self.area.show_models("find"),
             "downloads": lambda: self.area.show_models("downloads"),
+            "remote": lambda: self.area.show_page(REMOTE),
+            "ledger": lambda: self.area.show_page(LEDGER),
+            "costs": lambda: self.area.show_page(COSTS),
             "template": self._show_template,
             "make_smaller": self._make_current_smaller,
             "model_settings": self._show_model_settings,
@@ -204,12 +216,16 @@ class MainWindow(QMainWindow):
         return go
 
     def _show_conversation(self) -> None:
-        """A conversation was opened: it is in front, unless Alcove has started itself again from the models page."""
+        """A conversation was opened: it is in front, unless Alcove has started itself again from a page."""
         self.area.leave()
         self.page.composer.edit.setFocus()
         if part := self._state.get(_PART):
             self._state.set(_PART, "")
             self.area.show_models(part)
+        elif place := self._state.get(_PAGE):
+            self._state.set(_PAGE, "")
+            name, _, part = place.partition(" ")
+            self.area.show_page(name, part)
 
     def _start_new(self) -> None:
         self.area.leave()
@@ -255,8 +271,23 @@ class MainWindow(QMainWindow):
             self._model_panel.file_wanted.connect(self._open_model_file)
             self._model_panel.settings_wanted.connect(self._show_model_settings)
             self._model_panel.page_wanted.connect(self.area.show_models)
-        page = self.area.models or self.page
+        page: Any = self.area.front or self.page
         self._model_panel.open_below(page.header.model_chip)
+
+    def _make_page(self, name: str) -> QWidget | None:
+        """The page of this name, joined to the window; None where there is none."""
+        if name == MODELS:
+            return self._make_models_page() if self._models_page is not None else None
+        make = self._page_makers.get(name)
+        if make is None:
+            return None
+        page = make(self.theme)
+        page.comes_back.connect(lambda part: self._state.set(_PAGE, f"{name} {part}"))
+        page.header.sidebar_toggled.connect(self._toggle_sidebar)
+        page.header.model_clicked.connect(self._choose_model)
+        page.header.network_clicked.connect(self._show_network)
+        page.page_wanted.connect(self.area.show_page)
+        return page
 
     def _make_models_page(self) -> ModelsPage:
         from desktop.views.models_page.page import ModelsPage

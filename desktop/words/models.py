@@ -5,15 +5,20 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from desktop.i18n import tr
+from desktop.words.remote import remote_fault
 from desktop.words.sentence import Sentence, gigabytes
 from models.runtime.faults import Fault
+from providers.errors import ErrorKind
+from providers.remote.faults import RemoteFault
 
 
-def model_fault(fault: Fault, detail: str, facts: dict[str, int | str], model: str) -> Sentence:
+def model_fault(fault: ErrorKind, detail: str, facts: dict[str, int | str], model: str) -> Sentence:
     """The sentence for a model that could not be loaded or stopped answering. `model`: its name, or its file.
 
     Its file is what can be moved or copied again, so that is named where the facts tell it.
     """
+    if isinstance(fault, RemoteFault):
+        return remote_fault(fault, detail, facts, model)
     name = str(facts.get("file", "")) or PurePath(model).name
     return Sentence(_model_text(fault, facts, name), detail)
 

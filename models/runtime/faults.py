@@ -12,6 +12,8 @@ class StopReason(StrEnum):
     LENGTH = "length"  # max_tokens reached
     CONTEXT_FULL = "context_full"
     CANCELLED = "cancelled"
+    CONTENT_FILTERED = "content_filtered"  # a remote service cut the answer short for what was in it
+    TOOL_CALLS = "tool_calls"  # the model waits for what it asked for
 
 
 class Fault(StrEnum):

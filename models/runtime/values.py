@@ -151,6 +151,7 @@ class Turn:
 
     An assistant's turn may hold `calls`, and the `reasoning` that led to them: families differ in whether they want
     to read that again. A tool's turn is the result of the call with the id `call_id`. `images` stand before the text.
+    `reasoning_record` is a remote service's own record of its reasoning, for that service alone.
     """
 
     role: str
@@ -159,6 +160,7 @@ class Turn:
     calls: tuple[CalledTool, ...] = ()
     call_id: str = ""
     reasoning: str = ""
+    reasoning_record: str = ""
 
 
 @dataclass(frozen=True, slots=True)

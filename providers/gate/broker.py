@@ -45,7 +45,7 @@ from providers.gate.protocol import (
     read_request,
     to_record,
 )
-from providers.gate.rules import Mirror, Position, Purpose, Setting
+from providers.gate.rules import Label, Mirror, Position, Purpose, Setting
 from providers.gate.transport import GatedClient, GatedHttp, make_client
 
 __all__ = ["Handler", "Mirror", "Position", "Setting", "main"]
@@ -163,10 +163,11 @@ class _Broker:
 
 
 def _errand_of(message: object) -> Errand:
-    """What a request is for: its own `purpose`, `provider`, `model` and `conversation`, where it has them."""
+    """What a request is for: its own `purpose`, `provider`, `model`, `conversation`, `label`, where it has them."""
 
     def fact(name: str) -> str:
         return str(getattr(message, name, ""))
 
     purpose = Purpose(getattr(message, "purpose", Purpose.DOWNLOAD))
-    return Errand(purpose, fact("provider"), fact("model"), fact("conversation"))
+    label = getattr(message, "label", Label.STAYS)
+    return Errand(purpose, fact("provider"), fact("model"), fact("conversation"), label=label)

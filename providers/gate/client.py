@@ -12,6 +12,7 @@ from models.runtime.link import ParentSide
 from providers.gate.faults import BrokerGone, GateError
 from providers.gate.protocol import (
     Cancel,
+    Chunk,
     Ended,
     Event,
     Failed,
@@ -94,7 +95,7 @@ class BrokerClient:
         try:
             async for event in events:
                 status = getattr(event, "status", status)
-                if hasattr(event, "data"):
+                if isinstance(event, Chunk):
                     pieces.append(event.data)
         finally:
             await events.aclose()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from providers.gate.rules import Purpose
+from providers.gate.rules import Label, Purpose
 
 
 @dataclass(slots=True)
@@ -30,6 +30,7 @@ class Errand:
     conversation: str = ""
     redacted: Mapping[str, int] = field(default_factory=dict)
     spent: Spent = field(default_factory=Spent)
+    label: Label = Label.STAYS
     _given_up: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _cuts: list[Callable[[], None]] = field(default_factory=list)

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import cast
 
 from models.codec import Codec, ProtocolError, Record, encode
+from providers.gate.chat_messages import CHAT_EVENTS, ChatEvent
 from providers.gate.hub_messages import HUB_EVENTS, HUB_REQUESTS, HubEvent
 from providers.gate.key_messages import KEY_EVENTS, KEY_REQUESTS, KeyEvent
 from providers.gate.rules import Position, Purpose
@@ -115,11 +116,21 @@ class Failed:
     detail: str = ""
 
 
-Event = Ready | Began | Chunk | Progress | HubEvent | KeyEvent | Ended | Failed
+Event = Ready | Began | Chunk | Progress | HubEvent | KeyEvent | ChatEvent | Ended | Failed
 
 REQUESTS: tuple[type, ...] = (Fetch, *HUB_REQUESTS, *KEY_REQUESTS)
 """What can be asked for. Each has a handler in the broker."""
-EVENTS: tuple[type, ...] = (Ready, Began, Chunk, Progress, *HUB_EVENTS, *KEY_EVENTS, Ended, Failed)
+EVENTS: tuple[type, ...] = (
+    Ready,
+    Began,
+    Chunk,
+    Progress,
+    *HUB_EVENTS,
+    *KEY_EVENTS,
+    *CHAT_EVENTS,
+    Ended,
+    Failed,
+)
 
 _REQUEST_CODEC = Codec((*REQUESTS, Cancel))
 _EVENT_CODEC = Codec(EVENTS)

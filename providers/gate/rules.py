@@ -24,6 +24,14 @@ class Purpose(StrEnum):
     SEARCH = "search"
     UPDATE = "update"
     TOOL = "tool"
+    MODELS = "models"  # which models a provider has, and whether it takes the key
+
+
+class Label(StrEnum):
+    """What is known of the conversation that a request is for."""
+
+    STAYS = "stays"  # it never leaves this device, or nobody said that it may
+    MAY_LEAVE = "may-leave"
 
 
 class Rule(StrEnum):
@@ -38,9 +46,9 @@ class Rule(StrEnum):
     POSITION = "position"  # the network switch does not let this purpose out
     POLICY = "policy"  # the administrator does not
     NO_PROVIDER = "no-provider"  # the provider is not enabled
-    MODEL = "model"
+    MODEL = "model"  # not one that may be asked
     LABEL = "label"  # the conversation never leaves this device
-    BUDGET = "budget"
+    BUDGET = "budget"  # it is spent, or there is no telling what this would cost
     MALFORMED = "malformed"  # not an address in its plain form
     HOST = "host"  # not on the list for this purpose
     REDIRECT = "redirect"  # sent on to a host that is not on the list, or too often
@@ -81,6 +89,7 @@ class Outgoing:
     provider: str = ""
     model: str = ""
     conversation: str = ""
+    label: Label = Label.STAYS
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,7 @@ class GateTransport(httpx.BaseTransport):
             provider=errand.provider,
             model=errand.model,
             conversation=errand.conversation,
+            label=errand.label,
         )
         decision = self._gate.decide(outgoing)
         fault, proxy = GateFault.REFUSED, ""

@@ -33,6 +33,11 @@ def message(**changes: Any) -> Message:
         "generate_ms": 0.0,
         "reasoning_ms": 0.0,
         "stop_reason": "",
+        "provider": "",
+        "cost": "",
+        "currency": "",
+        "cost_basis": "",
+        "priced_on": "",
         "branch": 1,
         "branches": 1,
     }

@@ -58,6 +58,7 @@ class EchoModel:
         self.name = "Echo"
         self.idle_since: float | None = None
         self._echo = echo
+        self.origin = ""
 
     async def load(self) -> AsyncGenerator[LoadProgress | ModelReady, None]:
         self.placement = PLACEMENT

@@ -1,0 +1,34 @@
+"""Whether a conversation may go to a remote model: what is chosen for it decides, and in doubt it stays.
+
+Two options of a conversation (`Store.conversation_options`):
+
+    "stays"     true: it never leaves this device. Nothing overrides it but taking the label off.
+    "leaves_to" the ids of the providers that the person has agreed to, having seen what would be sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from desktop.store.records import Option
+
+STAYS = "stays"
+LEAVES_TO = "leaves_to"
+
+
+def stays(options: Mapping[str, Option]) -> bool:
+    """Whether the conversation is labelled “never leaves this device”. A damaged label is one, too."""
+    return options.get(STAYS, False) is not False
+
+
+def agreed(options: Mapping[str, Option]) -> frozenset[str]:
+    """The providers that the person has agreed to for this conversation."""
+    found = options.get(LEAVES_TO)
+    return (
+        frozenset(name for name in found if isinstance(name, str)) if isinstance(found, list) else frozenset()
+    )
+
+
+def may_leave(options: Mapping[str, Option], provider: str) -> bool:
+    """Whether this conversation may go to this provider now."""
+    return provider in agreed(options) and not stays(options)

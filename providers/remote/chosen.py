@@ -1,0 +1,149 @@
+"""Which providers a person has switched on, and the servers that they added: `remote/providers.json` in Alcove's home.
+
+    {"enabled": ["openai", "own-1"],
+     "models": {"openai": ["gpt-5-mini"]},
+     "own": [{"id": "own-1", "kind": "ollama", "name": "Ollama", "base_url": "http://localhost:11434",
+              "auth": "none", "plain_http": true}]}
+
+The desktop writes it; the broker reads it at each request and can't change it. Whatever is missing, unreadable or of
+another form means: nothing is enabled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
+
+from providers.remote.catalogue import catalogue, kinds_of_own_servers
+from providers.remote.values import Auth, Service
+
+FOLDER, FILE = "remote", "providers.json"
+_MOST_BYTES = 256 * 1024
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_LONGEST = 200
+_OWN_NAMES = {"id", "kind", "name", "base_url", "auth", "plain_http"}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """`models`: for a provider, the only models that may be asked; a provider that is missing there may use any."""
+
+    enabled: tuple[str, ...] = ()
+    own: tuple[Service, ...] = ()
+    models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def known(self) -> dict[str, Service]:
+        """Every service there is, enabled or not: the catalogue's, then one's own."""
+        return {**catalogue(), **{service.id: service for service in self.own}}
+
+    @property
+    def services(self) -> dict[str, Service]:
+        """The services that are enabled, by their ids."""
+        known = self.known
+        return {name: known[name] for name in self.enabled if name in known}
+
+    def allows(self, provider: str, model: str) -> bool:
+        """Whether this model of this provider may be asked."""
+        return model in self.models.get(provider, (model,))
+
+    def switched(self, provider: str, on: bool) -> Chosen:
+        """The same with one provider switched."""
+        others = tuple(name for name in self.enabled if name != provider)
+        return replace(self, enabled=(*others, provider) if on else others)
+
+
+def own_service(
+    number: int, kind: str, name: str, base_url: str, auth: Auth, plain_http: bool = False
+) -> Service:
+    """A server of one's own. Raises ValueError for an unknown kind or an address that is none.
+
+    `plain_http` must be said for an http:// address: what is sent there can be read on the way.
+    """
+    return _own({
+        "id": f"own-{number}", "kind": kind, "name": name, "base_url": base_url, "auth": auth.value,
+        "plain_http": plain_http,
+    })  # fmt: skip
+
+
+def read_chosen(home: str) -> Chosen:
+    """What was chosen in the Alcove at `home`. Never raises; nothing for a file that is damaged."""
+    try:
+        return _from_record(json.loads(_read(os.path.join(home, FOLDER, FILE)).decode("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return Chosen()
+
+
+def write_chosen(home: str, chosen: Chosen) -> None:
+    """Replace the file in one step; it holds from the next request on. Raises OSError; then the old one stands."""
+    folder = os.path.join(home, FOLDER)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    path = os.path.join(folder, FILE)
+    record = {
+        "enabled": list(chosen.enabled),
+        "models": {name: list(models) for name, models in chosen.models.items()},
+        "own": [_to_entry(service) for service in chosen.own],
+    }
+    fresh = path + ".new"
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump(record, file, sort_keys=True, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("no ordinary file")
+        content = os.read(descriptor, _MOST_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > _MOST_BYTES:
+        raise ValueError("too long")
+    return content
+
+
+def _from_record(record: object) -> Chosen:
+    if not isinstance(record, dict) or not {"enabled", "models", "own"} >= record.keys():
+        raise ValueError("not what this version writes")
+    own = tuple(_own(entry) for entry in record.get("own", []))
+    models = {str(name): tuple(map(str, listed)) for name, listed in record.get("models", {}).items()}
+    chosen = Chosen(tuple(map(str, record.get("enabled", []))), own, models)
+    ids = [service.id for service in own]
+    if len(set(ids)) != len(ids) or set(ids) & catalogue().keys():
+        raise ValueError("two services of one name")
+    return chosen
+
+
+def _own(entry: Mapping[str, object]) -> Service:
+    if set(entry) != _OWN_NAMES or type(entry["plain_http"]) is not bool:
+        raise ValueError("not a server of one's own")
+    kind = kinds_of_own_servers().get(str(entry["kind"]))
+    base_url, name = str(entry["base_url"]).rstrip("/"), str(entry["name"])
+    parts = urlsplit(base_url)
+    _ = parts.port  # raises ValueError for what is no number
+    usable = parts.scheme == "https" or (parts.scheme == "http" and entry["plain_http"])
+    if kind is None or not usable or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError("not the address of a server")
+    if _ID.fullmatch(str(entry["id"])) is None or not 0 < len(name) <= _LONGEST or len(base_url) > _LONGEST:
+        raise ValueError("not the name of a server")
+    return replace(
+        kind, id=str(entry["id"]), name=name, base_url=base_url, auth=Auth(str(entry["auth"])), own=True,
+        plain_http=bool(entry["plain_http"]), kind=kind.id,
+    )  # fmt: skip
+
+
+def _to_entry(service: Service) -> dict[str, object]:
+    """The opposite of `_own`."""
+    return {
+        "id": service.id, "kind": service.kind, "name": service.name, "base_url": service.base_url,
+        "auth": service.auth.value, "plain_http": service.plain_http,
+    }  # fmt: skip
