@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -66,6 +68,13 @@ def test_nothing_is_said_twice_by_one_source_about_one_topic() -> None:
     for name, provider in all_facts().items():
         said = [(fact.topic, fact.source) for fact in provider.facts]
         assert len(said) == len(set(said)), name
+
+
+def test_the_page_in_the_docs_has_each_providers_host_and_the_day_of_the_collection() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "providers.md").read_text(encoding="utf-8")
+    table = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| ") and "`" in line}
+    assert {urlsplit(service.base_url).hostname for service in catalogue().values()} == table.keys()
+    assert all(row.count("|") == 6 for row in table.values()) and collected() in page
 
 
 def test_a_server_of_ones_own_has_no_facts() -> None:
