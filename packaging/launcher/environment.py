@@ -12,6 +12,7 @@ from typing import Any
 from launcher import machine
 
 LOCKS = ("requirements-uv.lock", "requirements-build.lock", "requirements.lock", "requirements-dev.lock")
+SERVERS_LOCK = "tests/servers/package-lock.json"  # npm's, for what the tests speak to
 FORMAT = "1"  # of the set-up itself: raise it when its steps change
 
 
@@ -57,7 +58,7 @@ class Environment:
     def fingerprint(self) -> str:
         """Everything that makes an environment out of date: the locks, the project file, the place, the machine."""
         digest = hashlib.sha256()
-        for name in (*LOCKS, "pyproject.toml"):
+        for name in (*LOCKS, SERVERS_LOCK, "pyproject.toml"):
             digest.update((self.root / name).read_bytes())
         # Scripts and the .pth file in .venv name the checkout's place: a moved checkout needs a new one.
         digest.update(f"{FORMAT}\n{self.root}\n{machine.built_for()}\n".encode())

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from launcher import machine, native, system
+from launcher import machine, native, servers, system
 from launcher.console import Console
 from launcher.environment import Environment
 from launcher.locking import alone
@@ -135,6 +135,9 @@ class _Installation:
             self._make(log)
         with console.step("Installing libraries, llama.cpp and the starter model"):
             backend = self._install_libraries(backend, gpu, log)
+            if self._tests:
+                console.activity("servers for the tests")
+                servers.install(self._environment, lambda command: self._run(command, log))
         with console.step("Installing Alcove"):
             self._uv(["install", "--no-deps", "--editable", "."], log)
             console.activity("trying it")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.checkout import a_checkout
 
-from launcher.environment import LOCKS, Environment
+from launcher.environment import LOCKS, SERVERS_LOCK, Environment
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def test_a_complete_environment_is_ready(complete: Environment) -> None:
     assert complete.is_ready()
 
 
-@pytest.mark.parametrize("name", [*LOCKS, "pyproject.toml"])
+@pytest.mark.parametrize("name", [*LOCKS, SERVERS_LOCK, "pyproject.toml"])
 def test_a_changed_project_needs_a_set_up(complete: Environment, name: str) -> None:
     with (complete.root / name).open("a") as file:
         file.write("\n# changed\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from launcher.environment import LOCKS
+from launcher.environment import LOCKS, SERVERS_LOCK
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -47,6 +48,15 @@ def test_every_package_in_a_lock_has_hashes_and_no_server(lock: str) -> None:
     for entry in re.split(r"\n(?=\S)", text.strip()):
         assert "==" in entry.splitlines()[0]
         assert "--hash=sha256:" in entry
+    assert "://" not in text
+
+
+def test_the_servers_of_the_tests_are_checked_by_hash_and_name_no_server_of_packages() -> None:
+    text = (ROOT / SERVERS_LOCK).read_text(encoding="utf-8")
+    packages = json.loads(text)["packages"]
+    wanted = json.loads((ROOT / SERVERS_LOCK).with_name("package.json").read_text(encoding="utf-8"))
+    assert packages[""]["dependencies"] == wanted["dependencies"]
+    assert all(entry["integrity"].startswith("sha512-") for name, entry in packages.items() if name)
     assert "://" not in text
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from launcher.environment import LOCKS, Environment
+from launcher.environment import LOCKS, SERVERS_LOCK, Environment
 
 ROOT = Path(__file__).parents[2]
 # Stands where Alcove would: says how it was started.
@@ -19,6 +19,8 @@ def a_checkout(folder: Path, *, complete: bool = True) -> Environment:
     folder.mkdir()
     for name in ("run.py", "pyproject.toml", *LOCKS):
         shutil.copy(ROOT / name, folder / name)
+    (folder / SERVERS_LOCK).parent.mkdir(parents=True)
+    shutil.copy(ROOT / SERVERS_LOCK, folder / SERVERS_LOCK)
     shutil.copytree(ROOT / "packaging/launcher", folder / "packaging/launcher")
     environment = Environment(folder)
     if complete:
