@@ -2,7 +2,7 @@
 
 alcove                          open the window
 alcove ask "…"                  stream an answer to standard output
-alcove conversations | models | bench | ledger | network | keys | doctor
+alcove conversations | models | bench | ledger | network | remote | keys | doctor
 """
 
 from __future__ import annotations
@@ -131,6 +131,9 @@ def _parser() -> argparse.ArgumentParser:
     from desktop.cli.keys import add_keys_command
 
     add_keys_command(commands)
+    from desktop.cli.remote import add_remote_command
+
+    add_remote_command(commands)
     return parser
 
 

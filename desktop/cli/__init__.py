@@ -36,6 +36,10 @@ def run(chosen: argparse.Namespace, paths: Paths, report: LockReport) -> int:
             from desktop.cli.network import network
 
             return network(chosen, paths)
+        case "remote":
+            from desktop.cli.remote import remote
+
+            return asyncio.run(remote(chosen, paths))
         case "keys":
             from desktop.cli.keys import keys
 
