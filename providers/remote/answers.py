@@ -31,6 +31,7 @@ class EventReader:
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self._stream = EventStream()
+        self._is_one = False  # an event has come
 
     def take(self, data: bytes) -> Iterator[Event]:
         for frame in self._stream.take(data):
@@ -39,7 +40,7 @@ class EventReader:
     def end(self) -> Iterator[Event]:
         for frame in self._stream.end():
             yield from self._event(_unless_cut(frame.data))
-        if stray := self._stream.stray.strip():
+        if not self._is_one and (stray := self._stream.stray.strip()):
             # No stream at all: an error as plain JSON, or in a list.
             value = read_json(_unless_cut(stray))
             for one in value if isinstance(value, list) else [value]:
@@ -48,6 +49,7 @@ class EventReader:
 
     def _event(self, data: str) -> Iterator[Event]:
         if data.strip() not in ("", "[DONE]"):
+            self._is_one = True
             yield from map(whole, self._answer.event(_object(read_json(data))))
 
 

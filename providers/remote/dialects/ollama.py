@@ -160,7 +160,7 @@ def _described(told: Mapping[str, Any]) -> RemoteModelInfo:
     name = text(told, "name") or text(told, "model")
     able = items(told, "capabilities") or None
     # The last: a model that the server only passes on to. Its questions leave the server, too.
-    elsewhere = text(told, "remote_host")
+    elsewhere = text(told, "remote_host").removeprefix("https://").removesuffix(":443")
     known = [text(told, "details", "parameter_size"), text(told, "details", "quantization_level"), elsewhere]
     said = ", ".join(one for one in known if one)
     return RemoteModelInfo(
