@@ -30,7 +30,7 @@ def piece(*parts: dict[str, Any], **more: Any) -> dict[str, Any]:
         candidate["finishReason"] = reason
     if message := more.pop("finishMessage", None):
         candidate["finishMessage"] = message
-    return {"candidates": [candidate], "modelVersion": "gemini-3.8-flash", "responseId": "x", **more}
+    return {"candidates": [candidate], "modelVersion": "gemini-3.8-flash", "responseId": "mAita_7Qq-", **more}
 
 
 PIECES = (
@@ -58,7 +58,7 @@ EVENTS: list[Event] = [
     ReasoningDelta("**Kiel**"),
     TextDelta("One "),
     TextDelta("moment: ☔\u2028"),
-    ToolCall("call-0", "weather", '{"city": "Kiel"}'),
+    ToolCall("call-mAita7Qq-0", "weather", '{"city": "Kiel"}'),
     ToolCall("fc_9", "now", "{}"),
     Usage(prompt_tokens=900, reused_tokens=512, generated_tokens=100, reasoning_tokens=80),
     Finished(StopReason.TOOL_CALLS),
