@@ -9,10 +9,12 @@ from typing import Any, Protocol
 
 from models.runtime.faults import StopReason
 from providers.events import Event, ReasoningDelta, TextDelta, ToolCall
+from providers.remote.asking import is_deep
 from providers.remote.faults import RemoteFailure, RemoteFault
 from providers.remote.frames import EventStream, Lines, items, read_json
 
 _HALVES = re.compile("[\ud800-\udfff]")  # of a surrogate pair: no file and no pipe takes one
+_CONTROL = re.compile("[\x00-\x1f]")  # in a text they are read all the same, but no JSON
 
 
 class Answer(Protocol):
@@ -88,14 +90,11 @@ def whole(event: Event) -> Event:
 def tool_call(call_id: str, name: str, arguments: object) -> ToolCall:
     """A call with arguments as an object or as its JSON text. Raises `RemoteFailure` (UNREADABLE) for anything else."""
     given = read_json(arguments or "{}") if isinstance(arguments, str) else arguments
-    if not name or not isinstance(given, dict):
+    if not name or not isinstance(given, dict) or is_deep(given):
         raise RemoteFailure(RemoteFault.UNREADABLE, "no call of a tool")
-    if isinstance(arguments, str):
+    if isinstance(arguments, str) and not _CONTROL.search(arguments):
         return ToolCall(call_id, name, arguments or "{}")
-    try:
-        return ToolCall(call_id, name, json.dumps(given, ensure_ascii=False))
-    except (ValueError, RecursionError) as error:
-        raise RemoteFailure(RemoteFault.UNREADABLE, "no call of a tool") from error
+    return ToolCall(call_id, name, json.dumps(given, ensure_ascii=False))
 
 
 def own_id(answer: str, place: int) -> str:

@@ -48,10 +48,11 @@ def object_of(text: str) -> dict[str, object] | None:
         value = read_json(text)
     except RemoteFailure:
         return None
-    return value if isinstance(value, dict) and not _is_deep(value) else None
+    return value if isinstance(value, dict) and not is_deep(value) else None
 
 
-def _is_deep(value: dict[str, object]) -> bool:
+def is_deep(value: dict[str, object]) -> bool:
+    """Whether there are objects in it deeper than `MOST_DEPTH`."""
     level: list[object] = [value]
     for _ in range(MOST_DEPTH):
         inner = [

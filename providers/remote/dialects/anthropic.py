@@ -16,7 +16,7 @@ from typing import Any
 from models.runtime.faults import StopReason
 from models.runtime.values import Constraint, ConstraintKind, Effort, Image, Turn
 from providers.events import Event, Finished, ReasoningDelta, TextDelta, ToolCall, Usage
-from providers.remote.answers import EventReader, listed, reworded, tool_call, unless_broken_off
+from providers.remote.answers import EventReader, listed, own_id, reworded, tool_call, unless_broken_off
 from providers.remote.asking import (
     arguments_of,
     base64_of,
@@ -264,7 +264,8 @@ def _is_same(recorded: str, asked: str) -> bool:
 class _Block:
     """One block of an answer while it comes in."""
 
-    def __init__(self, start: Mapping[str, Any]) -> None:
+    def __init__(self, start: Mapping[str, Any], answer: str, place: int) -> None:
+        self._answer, self._place = answer, place
         self.kind = text(start, "type")
         self.length = 0  # of its text
         self._start = start
@@ -294,15 +295,16 @@ class _Block:
         return None
 
     def call(self) -> ToolCall:
+        call_id = text(self._start, "id") or own_id(self._answer, self._place)
         arguments = "".join(self._arguments) or table(self._start, "input")
-        return tool_call(text(self._start, "id"), text(self._start, "name"), arguments)
+        return tool_call(call_id, text(self._start, "name"), arguments)
 
 
 class _Answer:
     """What the events of a stream come to."""
 
     def __init__(self) -> None:
-        self._model = ""
+        self._model = self._id = ""
         self._usage: dict[str, int] = {}
         self._blocks: dict[int, _Block] = {}
         self._reason = ""
@@ -311,7 +313,7 @@ class _Answer:
     def event(self, data: Mapping[str, Any]) -> Iterator[Event]:
         match data.get("type"):
             case "message_start":
-                self._model = text(data, "message", "model")
+                self._model, self._id = text(data, "message", "model"), text(data, "message", "id")
                 self._count(table(data, "message", "usage"))
             case "content_block_start":
                 yield from self._begin(data.get("index"), table(data, "content_block"))
@@ -340,7 +342,7 @@ class _Answer:
             return
         if len(self._blocks) >= MOST_PARTS:
             raise RemoteFailure(RemoteFault.TOO_LARGE)
-        self._blocks[index] = _Block(start)
+        self._blocks[index] = _Block(start, self._id, len(self._blocks))
         yield from self._blocks[index].add(start)
 
     def end(self) -> Iterator[Event]:

@@ -203,6 +203,29 @@ def test_a_call_that_was_cut_off_by_the_length_is_none() -> None:
     assert told.value.fault is RemoteFault.UNREADABLE
 
 
+def test_a_call_has_an_id_and_json_even_where_its_service_forgot() -> None:
+    named = {"type": "tool_use", "name": "weather"}
+    pieces = ('{"city": "K\niel", ', '"big": ' + "1" * 400, "}")
+    deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
+    (call,) = [
+        event
+        for event in events_of(sse(begun(), *block(0, named, *deltas), *ended("tool_use")))
+        if isinstance(event, ToolCall)
+    ]
+    assert (call.id, call.name) == ("call-msg01-0", "weather")
+    assert json.loads(call.arguments)["city"] == "K\niel"
+
+
+def test_half_a_surrogate_pair_is_a_sign_that_can_be_stored() -> None:
+    data = sse(begun(), *text(0, "HALF"), *ended()).replace(b"HALF", b"a\\ud83db")
+    assert events_of(data)[0] == TextDelta("a\ufffdb")
+
+
+def test_noise_around_a_whole_answer_changes_nothing() -> None:
+    noise = b"\xef\xbb\xbfnoise\n: ping\nid: 7\nretry: 1\n\n"
+    assert events_of(noise + WHOLE + b"more noise") == events_of(WHOLE)
+
+
 @pytest.mark.parametrize(
     ("kind", "message", "fault"),
     [

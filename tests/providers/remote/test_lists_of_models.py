@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.runtime.values import CalledTool, Constraint, ConstraintKind, Effort, Image, Tool, Turn
@@ -200,6 +200,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", LISTS)
+@settings(max_examples=40)
 @given(
     st.lists(JSON | st.dictionaries(st.sampled_from(NAMES), JSON | st.just(["generateContent"]), max_size=6))
 )
