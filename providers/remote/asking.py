@@ -10,7 +10,11 @@ from dataclasses import replace
 from models.runtime.picture import media_type
 from models.runtime.values import CalledTool, Image, Tool, Turn
 from providers.remote.faults import RemoteFailure, RemoteFault
+from providers.remote.frames import read_json
 from providers.remote.values import HttpCall
+
+MOST_DEPTH = 100
+"""Of objects in objects. What is written into a request can be written out of it again."""
 
 
 def posted(path: str, body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> HttpCall:
@@ -39,12 +43,26 @@ def base64_of(image: Image) -> str:
 
 
 def object_of(text: str) -> dict[str, object] | None:
-    """The JSON object that a text is; None for anything else, and for one nested too deep to be read."""
+    """The JSON object that a text is; None for anything else, and for one nested deeper than `MOST_DEPTH`."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = read_json(text)
+    except RemoteFailure:
         return None
-    return value if isinstance(value, dict) else None
+    return value if isinstance(value, dict) and not _is_deep(value) else None
+
+
+def _is_deep(value: dict[str, object]) -> bool:
+    level: list[object] = [value]
+    for _ in range(MOST_DEPTH):
+        inner = [
+            part.values() if isinstance(part, dict) else part
+            for part in level
+            if isinstance(part, dict | list)
+        ]
+        if not inner:
+            return False
+        level = [part for parts in inner for part in parts]
+    return any(isinstance(part, dict | list) for part in level)
 
 
 def schema_of(text: str) -> dict[str, object]:
@@ -57,8 +75,7 @@ def schema_of(text: str) -> dict[str, object]:
 
 def parameters_of(tool: Tool) -> dict[str, object]:
     """What a tool takes, as a JSON schema of an object. Raises `RemoteFailure` (UNSUPPORTED)."""
-    nothing: dict[str, object] = {"type": "object", "properties": {}}
-    found = object_of(tool.parameters) if tool.parameters else nothing
+    found = object_of(tool.parameters or '{"type":"object","properties":{}}')
     if found is None:
         raise unsupported("tools")
     return found
