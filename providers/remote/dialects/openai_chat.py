@@ -21,6 +21,7 @@ from providers.events import (
     ToolCall,
     Usage,
 )
+from providers.remote.answers import whole
 from providers.remote.asking import base64_of, paired, parameters_of, posted, schema_of, type_of, unsupported
 from providers.remote.faults import RemoteFailure, RemoteFault
 from providers.remote.frames import EventStream, Fraction, at, count, items, read_json, table, text
@@ -177,16 +178,16 @@ class _Reader:
 
     def take(self, data: bytes) -> Iterator[Event]:
         for frame in self._stream.take(data):
-            yield from self._frame(frame.data)
+            yield from map(whole, self._frame(frame.data))
 
     def end(self) -> Iterator[Event]:
         for frame in self._stream.end():
-            yield from self._frame(frame.data)
+            yield from map(whole, self._frame(frame.data))
         if self._stop is None and not self._is_done and (stray := self._stream.stray.strip()):
-            yield from self._chunk(read_json(stray))
+            yield from map(whole, self._chunk(read_json(stray)))
         if self._stop is None and not self._is_done:
             raise RemoteFailure(RemoteFault.CUT_OFF)
-        yield from self._called()
+        yield from map(whole, self._called())
         if self._usage is not None:
             yield self._usage
         if self._billed is not None:
