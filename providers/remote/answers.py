@@ -98,6 +98,15 @@ def tool_call(call_id: str, name: str, arguments: object) -> ToolCall:
         raise RemoteFailure(RemoteFault.UNREADABLE, "no call of a tool") from error
 
 
+def own_id(answer: str, place: int) -> str:
+    """The id of a call that its service gave none: by what tells this answer from others, and its place there."""
+    return f"call-{re.sub('[^A-Za-z0-9]', '', answer)[:40]}-{place}"
+
+
+def is_own_id(call_id: str) -> bool:
+    return re.fullmatch(r"call-[A-Za-z0-9]{0,40}-\d+", call_id) is not None
+
+
 def unless_broken_off(made: Callable[[], ToolCall], stopped: StopReason) -> list[ToolCall]:
     """The call; none if the answer ended in the middle of it. Raises what `made` does where it did not."""
     try:

@@ -106,8 +106,9 @@ def paired(turns: Iterable[Turn]) -> tuple[Turn, ...]:
                 kept.append(turn)
             continue
         results = _results_after(given, place)
-        calls = tuple(call for call in turn.calls if call.id in results)
-        asked = {call.id for call in calls}
+        answered = {call.id: call for call in turn.calls if call.id in results}
+        calls = tuple(answered.values())
+        asked = set(answered)
         if calls or turn.images or turn.text.strip():
             kept.append(replace(turn, calls=calls))
     return tuple(kept)

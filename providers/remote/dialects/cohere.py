@@ -12,7 +12,7 @@ from typing import Any
 from models.runtime.faults import StopReason
 from models.runtime.values import CalledTool, Constraint, ConstraintKind, Effort, Image, Tool, Turn
 from providers.events import Event, Finished, ReasoningDelta, ReasoningRecord, TextDelta, ToolCall, Usage
-from providers.remote.answers import EventReader, listed, tool_call, unless_broken_off
+from providers.remote.answers import EventReader, listed, own_id, tool_call, unless_broken_off
 from providers.remote.asking import (
     base64_of,
     paired,
@@ -144,7 +144,7 @@ class _Call:
         self._arguments.append(text(piece, "function", "arguments"))
 
     def made(self) -> ToolCall:
-        return tool_call(self._id or f"call-{self._place}", self._name, "".join(self._arguments))
+        return tool_call(self._id or own_id(self._name, self._place), self._name, "".join(self._arguments))
 
 
 class _Answer:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from models.runtime.faults import StopReason
 from models.runtime.values import CalledTool, ConstraintKind, Effort, Tool, Turn
 from providers.events import Event, Finished, ReasoningDelta, TextDelta, ToolCall, Usage
-from providers.remote.answers import EventReader, listed, reworded, tool_call
+from providers.remote.answers import EventReader, is_own_id, listed, own_id, reworded, tool_call
 from providers.remote.asking import (
     arguments_of,
     base64_of,
@@ -46,7 +46,6 @@ _BUDGETS = {
     Effort.ON: -1,
 }  # tokens; -1: as it likes
 _LEAST_BUDGET = 128  # of the models that can't be told not to think
-_OWN_ID = re.compile(r"call-\d+")
 _UNSIGNED = "skip_thought_signature_validator"
 """What Google documents for calls that another model made, where its newer models insist on a signature."""
 
@@ -179,7 +178,7 @@ def _given(turn: Turn, names: dict[str, str]) -> _Parts:
 
 def _with_id(part: dict[str, object], call_id: str) -> dict[str, object]:
     """Only ids that the service gave are told to it again."""
-    return part if _OWN_ID.fullmatch(call_id) else {"id": call_id, **part}
+    return part if is_own_id(call_id) else {"id": call_id, **part}
 
 
 def _called(call: CalledTool) -> dict[str, object]:
@@ -215,7 +214,7 @@ class _Answer:
     """What the pieces of a stream come to: each is a whole response of its own."""
 
     def __init__(self) -> None:
-        self._model = ""
+        self._model = self._id = ""
         self._record = Record(_DIALECT)
         self._calls: list[ToolCall] = []
         self._usage: Mapping[str, Any] = {}
@@ -227,6 +226,7 @@ class _Answer:
         if reason := text(data, "promptFeedback", "blockReason"):
             raise RemoteFailure(RemoteFault.CONTENT_REFUSED, reason)
         self._model = text(data, "modelVersion") or self._model
+        self._id = self._id or text(data, "responseId")
         self._usage = table(data, "usageMetadata") or self._usage
         for part in items(data, "candidates", 0, "content", "parts"):
             yield from self._part(part)
@@ -251,7 +251,7 @@ class _Answer:
                 yield TextDelta(said)
 
     def _called(self, called: Mapping[str, Any], signature: str) -> None:
-        call_id = text(called, "id") or f"call-{len(self._calls)}"
+        call_id = text(called, "id") or own_id(self._id, len(self._calls))
         call = tool_call(call_id, text(called, "name"), called.get("args") or {})
         self._record.call(call_id, signature)
         self._calls.append(call)

@@ -12,7 +12,7 @@ from typing import Any
 from models.runtime.faults import StopReason
 from models.runtime.values import CalledTool, Constraint, ConstraintKind, Effort, Tool, Turn
 from providers.events import Event, Finished, ReasoningDelta, TextDelta, ToolCall, Usage
-from providers.remote.answers import LineReader, listed, reworded, tool_call
+from providers.remote.answers import LineReader, listed, own_id, reworded, tool_call
 from providers.remote.asking import (
     arguments_of,
     base64_of,
@@ -130,14 +130,14 @@ class _Answer:
         if said := text(data, "message", "content"):
             yield TextDelta(said)
         for called in items(data, "message", "tool_calls"):
-            self._called(text(called, "id"), table(called, "function"))
+            call_id = text(called, "id") or own_id(text(data, "created_at"), len(self._calls))
+            self._called(call_id, table(called, "function"))
         if data.get("done") is True:
             self._last = data
 
     def _called(self, call_id: str, function: Mapping[str, Any]) -> None:
         if len(self._calls) >= MOST_PARTS:
             raise RemoteFailure(RemoteFault.TOO_LARGE)
-        call_id = call_id or f"call-{len(self._calls)}"
         self._calls.append(tool_call(call_id, text(function, "name"), function.get("arguments") or {}))
 
     def end(self) -> Iterator[Event]:

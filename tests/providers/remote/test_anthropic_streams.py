@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.answers import cut, read, sse
+from support.damaged_streams import outcomes
 
 from models.runtime.faults import StopReason
 from models.runtime.values import CalledTool, Turn
@@ -233,3 +234,10 @@ def test_more_blocks_than_an_answer_can_have_end_it() -> None:
     with pytest.raises(RemoteFailure) as told:
         events_of(sse(begun(), *blocks, *ended()))
     assert told.value.fault is RemoteFault.TOO_LARGE
+
+
+def test_a_thousand_damaged_streams_end_in_an_answer_or_a_known_fault() -> None:
+    counts = outcomes(DIALECT, SERVICE, WHOLE)
+    print(dict(counts))
+    assert counts.total() == 1_000
+    assert counts["answered"] > 50 and {RemoteFault.CUT_OFF, RemoteFault.UNREADABLE} <= counts.keys()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.answers import cut, read, sse
+from support.damaged_streams import outcomes
 
 from models.runtime.faults import StopReason
 from models.runtime.values import CalledTool, Turn
@@ -190,3 +191,10 @@ def test_an_answer_that_was_not_said_to_be_over_was_cut_off(data: bytes) -> None
     with pytest.raises(RemoteFailure) as told:
         events_of(data)
     assert told.value.fault is RemoteFault.CUT_OFF
+
+
+def test_a_thousand_damaged_streams_end_in_an_answer_or_a_known_fault() -> None:
+    counts = outcomes(DIALECT, SERVICE, WHOLE)
+    print(dict(counts))
+    assert counts.total() == 1_000
+    assert counts["answered"] > 50 and {RemoteFault.CUT_OFF, RemoteFault.UNREADABLE} <= counts.keys()

@@ -21,7 +21,7 @@ QUESTION = (Turn("user", "What is a monad?"),)
 WEATHER = Tool(
     "weather", "The weather in a city.", '{"type":"object","properties":{"city":{"type":"string"}}}'
 )
-CALLS = (CalledTool("call-0", "weather", '{"city":"Kiel"}'), CalledTool("fc_1", "now", "broken"))
+CALLS = (CalledTool("call-mAita7Qq-0", "weather", '{"city":"Kiel"}'), CalledTool("fc_1", "now", "broken"))
 RECORD = json.dumps(
     {
         "dialect": "gemini",
@@ -30,7 +30,7 @@ RECORD = json.dumps(
             {"block": {"text": "Kiel…", "thought": True, "thoughtSignature": "dGg="}},
             {"text": 8},
             {"text": 2, "signature": "dGV4dA=="},
-            {"call": "call-0", "signature": "c2ln"},
+            {"call": "call-mAita7Qq-0", "signature": "c2ln"},
             {"call": "fc_1"},
         ],
     }
@@ -38,7 +38,7 @@ RECORD = json.dumps(
 WITH_CALLS = (
     Turn("user", "Rain in Kiel?"),
     Turn("assistant", "A moment: ", calls=CALLS, reasoning_record=RECORD),
-    Turn("tool", "Rain", call_id="call-0"),
+    Turn("tool", "Rain", call_id="call-mAita7Qq-0"),
     Turn("tool", "12:00", call_id="fc_1"),
     Turn("user", "Quick!"),
 )

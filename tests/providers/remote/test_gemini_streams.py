@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.answers import cut, read, sse
+from support.damaged_streams import outcomes
 
 from models.runtime.faults import StopReason
 from models.runtime.values import CalledTool, Turn
@@ -30,7 +31,7 @@ def piece(*parts: dict[str, Any], **more: Any) -> dict[str, Any]:
         candidate["finishReason"] = reason
     if message := more.pop("finishMessage", None):
         candidate["finishMessage"] = message
-    return {"candidates": [candidate], "modelVersion": "gemini-3.8-flash", "responseId": "x", **more}
+    return {"candidates": [candidate], "modelVersion": "gemini-3.8-flash", "responseId": "mAita_7Qq-", **more}
 
 
 PIECES = (
@@ -58,7 +59,7 @@ EVENTS: list[Event] = [
     ReasoningDelta("**Kiel**"),
     TextDelta("One "),
     TextDelta("moment: ☔\u2028"),
-    ToolCall("call-0", "weather", '{"city": "Kiel"}'),
+    ToolCall("call-mAita7Qq-0", "weather", '{"city": "Kiel"}'),
     ToolCall("fc_9", "now", "{}"),
     Usage(prompt_tokens=900, reused_tokens=512, generated_tokens=100, reasoning_tokens=80),
     Finished(StopReason.TOOL_CALLS),
@@ -178,3 +179,10 @@ def test_json_that_breaks_off_or_is_none_can_not_be_read(data: bytes) -> None:
     with pytest.raises(RemoteFailure) as told:
         events_of(data)
     assert told.value.fault in (RemoteFault.UNREADABLE, RemoteFault.CUT_OFF)
+
+
+def test_a_thousand_damaged_streams_end_in_an_answer_or_a_known_fault() -> None:
+    counts = outcomes(DIALECT, SERVICE, WHOLE)
+    print(dict(counts))
+    assert counts.total() == 1_000
+    assert counts["answered"] > 50 and {RemoteFault.CUT_OFF, RemoteFault.UNREADABLE} <= counts.keys()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.answers import cut, json_lines, read
+from support.damaged_streams import outcomes
 
 from models.runtime.faults import StopReason
 from providers.events import Event, Finished, ReasoningDelta, TextDelta, ToolCall, Usage
@@ -58,8 +59,8 @@ EVENTS: list[Event] = [
     ReasoningDelta("by the sea."),
     TextDelta("One "),
     TextDelta("moment: ☔\u2028"),
-    ToolCall("call-0", "weather", '{"city": "Kiel"}'),
-    ToolCall("call-1", "now", "{}"),
+    ToolCall("call-20261126T183000123456789Z-0", "weather", '{"city": "Kiel"}'),
+    ToolCall("call-20261126T183000123456789Z-1", "now", "{}"),
     ToolCall("call_x1", "weather", '{"city": "Ulm"}'),
     Usage(prompt_tokens=26, generated_tokens=282, prompt_ms=342.546, generate_ms=4_535.599),
     Finished(StopReason.TOOL_CALLS),
@@ -129,3 +130,10 @@ def test_a_call_without_a_name_can_not_be_read() -> None:
     with pytest.raises(RemoteFailure) as told:
         events_of(json_lines(called({"arguments": {}}), line(**END)))
     assert told.value.fault is RemoteFault.UNREADABLE
+
+
+def test_a_thousand_damaged_streams_end_in_an_answer_or_a_known_fault() -> None:
+    counts = outcomes(DIALECT, SERVICE, WHOLE)
+    print(dict(counts))
+    assert counts.total() == 1_000
+    assert counts["answered"] > 50 and {RemoteFault.CUT_OFF, RemoteFault.UNREADABLE} <= counts.keys()
