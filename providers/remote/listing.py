@@ -32,7 +32,7 @@ def listed(body: bytes, name: str) -> list[Any]:
 
 def not_for_chat(name: str) -> bool:
     """Whether a name is that of a model that answers no conversation."""
-    return _OTHERS.search(name) is not None
+    return _OTHERS.search(name[:LONGEST_NAME]) is not None
 
 
 def cut_name(name: str) -> str:

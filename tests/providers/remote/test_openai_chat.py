@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.answers import cut, read, sse
+from support.damaged_streams import outcomes
 
 from models.runtime.faults import StopReason
 from models.runtime.values import CalledTool, Constraint, ConstraintKind, Effort, Image, Tool, Turn
@@ -225,3 +226,10 @@ def test_lists_of_models_are_read_in_every_form() -> None:
     for strange in (b"", b"[", b"17", b'{"data": 3}', b"\xff"):
         with pytest.raises(RemoteFailure):
             DIALECT.read_models(strange, SERVICE)
+
+
+def test_a_thousand_damaged_streams_end_in_an_answer_or_a_known_fault() -> None:
+    counts = outcomes(DIALECT, SERVICE, WHOLE)
+    print(dict(counts))
+    assert counts.total() == 1_000
+    assert counts["answered"] > 50 and {RemoteFault.CUT_OFF, RemoteFault.UNREADABLE} <= counts.keys()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.answers import cut, read, sse
+from support.damaged_streams import outcomes
 
 from models.runtime.faults import StopReason
 from models.runtime.values import CalledTool, Constraint, ConstraintKind, Effort, Image, Tool, Turn
@@ -165,3 +166,10 @@ def test_a_broken_answer_has_its_kind(stream: bytes, fault: RemoteFault) -> None
     with pytest.raises(RemoteFailure) as failure:
         read(DIALECT, SERVICE, [stream])
     assert failure.value.fault is fault
+
+
+def test_a_thousand_damaged_streams_end_in_an_answer_or_a_known_fault() -> None:
+    counts = outcomes(DIALECT, SERVICE, WHOLE)
+    print(dict(counts))
+    assert counts.total() == 1_000
+    assert counts["answered"] > 50 and {RemoteFault.CUT_OFF, RemoteFault.UNREADABLE} <= counts.keys()
