@@ -22,10 +22,8 @@ _PUBLIC = ("huggingface.co", "hf.co")
 _USUAL_PORTS = {"https": 443, "http": 80}
 
 
-class Owner(StrEnum):
-    """Whose key it is. The hub's is its access token, for models that are not open to everybody."""
-
-    HUB = "hub"
+HUB = "hub"
+"""Whose key the hub's access token is, for models that are not open to everybody. Any other owner is a provider."""
 
 
 class KeyProblem(StrEnum):
@@ -41,19 +39,34 @@ class KeyProblem(StrEnum):
 class KeyPlace:
     """Where a key is kept, and the only place it is sent to: `host`, with the port where it is not the usual."""
 
-    owner: Owner
+    owner: str  # `HUB`, or the id of a provider
     service: str  # of the entry in the keychain
     host: str
 
 
 def hub_key(endpoint: str) -> KeyPlace:
     """The place of the token for a hub. The public hub's never goes to an organisation's own hub."""
-    parts = urlsplit(endpoint)
+    host = _host(endpoint)
+    service = _PREFIX + HUB
+    return KeyPlace(HUB, service if host in _PUBLIC else f"{service}.{host}", host)
+
+
+def provider_key(provider: str, base_url: str, own: bool) -> KeyPlace:
+    """The place of the key for a provider. That of a server of one's own belongs to its address, not to its name:
+
+    another address is another place, so a key never goes to a host that it was not put in for.
+    """
+    host = _host(base_url)
+    return KeyPlace(provider, f"{_PREFIX}own.{host}" if own else _PREFIX + provider, host)
+
+
+def _host(url: str) -> str:
+    """The host of a URL, with the port where it is not the usual one."""
+    parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.port is not None and parts.port != _USUAL_PORTS.get(parts.scheme):
         host = f"{host}:{parts.port}"
-    service = _PREFIX + Owner.HUB.value
-    return KeyPlace(Owner.HUB, service if host in _PUBLIC else f"{service}.{host}", host)
+    return host
 
 
 def key_problem(key: str) -> KeyProblem | None:

@@ -88,12 +88,12 @@ async def _list(place: KeyPlace, as_json: bool) -> int:
             {
                 "keychain": found.keychain,
                 "state": found.state.value,
-                "keys": [{"owner": place.owner.value, "service": place.service, "stored": found.stored}],
+                "keys": [{"owner": place.owner, "service": place.service, "stored": found.stored}],
             }
         )
         return 0
     print(printable(f"{found.keychain}: {keychain_words(found.state.value)}"))
-    print(printable(f"{place.owner.value} ({place.host}) · {_stored(found)} · {place.service}"))
+    print(printable(f"{place.owner} ({place.host}) · {_stored(found)} · {place.service}"))
     return 0
 
 

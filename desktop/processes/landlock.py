@@ -98,6 +98,8 @@ def _allow_own_folders(libc: ctypes.CDLL, ruleset: int, places: Places, everythi
         _allow(libc, ruleset, path, _READ_FOLDER if os.path.isdir(path) else _READ_FILE)
     for path in places.writable:
         _allow(libc, ruleset, path, everything)
+    for path in places.readable:
+        _allow(libc, ruleset, path, _READ_FILE | _READ_FOLDER)
     _allow(libc, ruleset, os.devnull, _READ_FILE | _WRITE_FILE)
 
 

@@ -23,7 +23,7 @@ def lock_down(role: Role, network: Network | None = None, places: Places | None 
     network = allowed_network(role, network)
     places = places or Places(home_folder(os.environ))
     if POLICIES[role].own_folders_only:
-        for folder in places.own:
+        for folder in (*places.own, *places.readable):
             with suppress(OSError):  # then writing there fails, and is told where it is tried
                 os.makedirs(folder, mode=0o700, exist_ok=True)
     # Each system's file is imported only there: they import what the others do not have.

@@ -58,12 +58,18 @@ class Places:
         return tuple(os.path.join(self.home, name) for name in OWN_FOLDERS)
 
     @property
+    def readable(self) -> tuple[str, ...]:
+        return tuple(os.path.join(self.home, name) for name in READ_FOLDERS)
+
+    @property
     def writable(self) -> tuple[str, ...]:
         return (*self.own, *self.folders)
 
 
 OWN_FOLDERS = ("models", "ledger", "downloads")
 """Below Alcove's home: where a broker writes. The conversations and the settings lie beside them, closed."""
+READ_FOLDERS = ("remote",)
+"""Below Alcove's home: what a broker reads and can't change, which is what it is allowed."""
 
 
 POLICIES: dict[Role, Policy] = {

@@ -53,6 +53,8 @@ def profile(policy: Policy, network: Network, places: Places = _NOWHERE) -> str:
         text += _NO_FILE_CHANGES + f"(deny file-read-data (subpath {_quoted(places.home)}))\n"
         for folder in places.writable:
             text += f"(allow file-read* file-write* (subpath {_quoted(folder)}))\n"
+        for folder in places.readable:
+            text += f"(allow file-read* (subpath {_quoted(folder)}))\n"
     return text
 
 

@@ -11,10 +11,14 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from models.runtime.link import ChildSide
+from providers.gate.chat_errands import ChatErrands
+from providers.gate.chat_messages import ChatSend, ModelsList
+from providers.gate.enabled import Enabled
 from providers.gate.errand import Errand
 from providers.gate.faults import GateError
 from providers.gate.fetch import fetch
@@ -47,6 +51,7 @@ from providers.gate.protocol import (
 )
 from providers.gate.rules import Label, Mirror, Position, Purpose, Setting
 from providers.gate.transport import GatedClient, GatedHttp, make_client
+from providers.keys import HUB, KeyPlace, provider_key
 
 __all__ = ["Handler", "Mirror", "Position", "Setting", "main"]
 
@@ -62,8 +67,12 @@ Its end is announced for it. A library that brings its own requests runs inside 
 """
 
 
-def handlers(hub: HubErrands) -> dict[type, Handler]:
+def handlers(hub: HubErrands, chat: ChatErrands) -> dict[type, Handler]:
     """Each kind of request and what does it. Another kind is one entry here and one in `protocol.REQUESTS`."""
+
+    def test_key(asked: KeyTest, http: GatedHttp, send: Callable[[Event], None]) -> None:
+        (hub.keys.test if asked.owner == HUB else chat.test_key)(asked, http, send)
+
     todo: dict[type, Handler] = {
         Fetch: fetch,
         HubSearch: hub.search,
@@ -78,7 +87,9 @@ def handlers(hub: HubErrands) -> dict[type, Handler]:
         QueueMove: hub.move,
         KeyHold: hub.keys.hold,
         KeyDrop: hub.keys.drop,
-        KeyTest: hub.keys.test,
+        KeyTest: test_key,
+        ChatSend: chat.answer,
+        ModelsList: chat.models,
     }
     return {kind: hub.keys.explained(handler) for kind, handler in todo.items()}
 
@@ -93,15 +104,20 @@ def main(channel: ChildSide, setting: Setting, lock_summary: str, locked: bool) 
 class _Broker:
     def __init__(self, channel: ChildSide, setting: Setting) -> None:
         self._channel = channel
-        gate = Gate(setting)
+        self._enabled = Enabled(setting.home)
+        gate = Gate(replace(setting, endpoints=self._enabled))
         self.position = gate.setting.position
         self._client: GatedClient = make_client(gate, Ledger(Path(setting.home) / "ledger" / "ledger.jsonl"))
         self._http = GatedHttp(self._client)
-        self._hub = HubErrands(gate.setting, self._client)
-        self._handlers = handlers(self._hub)
+        self._hub = HubErrands(gate.setting, self._client, self._place_of)
+        self._handlers = handlers(self._hub, ChatErrands(self._enabled, self._hub.keys))
         self._errands: dict[int, Errand] = {}
         self._threads: dict[int, threading.Thread] = {}
         self._lock = threading.Lock()
+
+    def _place_of(self, provider: str) -> KeyPlace | None:
+        service = self._enabled.known(provider)
+        return None if service is None else provider_key(service.id, service.base_url, service.own)
 
     def send(self, number: int, event: Event) -> None:
         self._channel.send(to_record(number, event))

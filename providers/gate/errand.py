@@ -47,6 +47,10 @@ class Errand:
         for cut in cuts:
             cut()
 
+    def pause(self, seconds: float) -> bool:
+        """Wait so long. Returns whether the errand was given up meanwhile, and then at once."""
+        return self._given_up.wait(seconds)
+
     def in_use(self, cut: Callable[[], None]) -> None:
         """A connection begins to work for this errand: `cut` ends it."""
         with self._lock:

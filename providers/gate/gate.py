@@ -10,6 +10,7 @@ from providers.gate.rules import (
     Address,
     Allowed,
     Decision,
+    Label,
     Outgoing,
     Position,
     Purpose,
@@ -32,6 +33,8 @@ TELEMETRY_PATHS = ("/api/telemetry", "/api/agent-harnesses")
 
 _FROM_THE_HUB = (Purpose.DOWNLOAD, Purpose.SEARCH)
 _WITH_A_MODEL = (Purpose.CHAT, Purpose.TITLE)
+_WITH_A_PROVIDER = (*_WITH_A_MODEL, Purpose.MODELS)
+_LONGEST_NAME_OF_A_MODEL = 200
 _OF_POSITION: dict[Position, tuple[Purpose, ...]] = {
     Position.OFFLINE: (),
     Position.DOWNLOADS: (Purpose.DOWNLOAD, Purpose.SEARCH, Purpose.UPDATE),
@@ -44,6 +47,7 @@ _METHODS: dict[Purpose, tuple[str, ...]] = {
     Purpose.UPDATE: ("GET", "HEAD"),
     Purpose.CHAT: ("GET", "POST"),
     Purpose.TITLE: ("GET", "POST"),
+    Purpose.MODELS: ("GET",),
 }
 _MAY_HAVE_A_BODY = _WITH_A_MODEL
 
@@ -73,9 +77,10 @@ class Gate:
     def _destination(self, outgoing: Outgoing) -> Rule | None:
         """The list that the host stands on, for this purpose."""
         address = outgoing.address
-        if outgoing.purpose in _WITH_A_MODEL:
+        if outgoing.purpose in _WITH_A_PROVIDER:
             endpoint = self.setting.endpoints.get(outgoing.provider)
-            return Rule.PROVIDER if endpoint is not None and address.host == endpoint.host else None
+            there = endpoint is not None and address.host == endpoint.host and _is_in(address, endpoint.path)
+            return Rule.PROVIDER if there else None
         if outgoing.purpose not in _FROM_THE_HUB:
             return None
         if self.mirror is not None and (address.host, port_of(address)) == _place(self.mirror):
@@ -91,8 +96,25 @@ class Gate:
         return Rule.POLICY if outgoing.purpose in self.setting.policy.purposes_off else None
 
     def _provider(self, outgoing: Outgoing) -> Rule | None:
-        asked = outgoing.purpose in _WITH_A_MODEL
+        asked = outgoing.purpose in _WITH_A_PROVIDER
         return Rule.NO_PROVIDER if asked and outgoing.provider not in self.setting.endpoints else None
+
+    def _model(self, outgoing: Outgoing) -> Rule | None:
+        if outgoing.purpose not in _WITH_A_MODEL:
+            return None
+        model, allowed = outgoing.model, self.setting.endpoints[outgoing.provider].models
+        named = 0 < len(model) <= _LONGEST_NAME_OF_A_MODEL and model.isprintable()
+        return None if named and (allowed is None or model in allowed) else Rule.MODEL
+
+    def _label(self, outgoing: Outgoing) -> Rule | None:
+        of_a_conversation = outgoing.purpose in _WITH_A_MODEL
+        return Rule.LABEL if of_a_conversation and outgoing.label is not Label.MAY_LEAVE else None
+
+    def _budget(self, outgoing: Outgoing) -> Rule | None:
+        if outgoing.purpose not in _WITH_A_MODEL:
+            return None
+        within = self.setting.within_budget(outgoing.provider, outgoing.model)
+        return None if within is True else Rule.BUDGET
 
     def _form(self, outgoing: Outgoing) -> Rule | None:
         return None if is_plain(outgoing.address) else Rule.MALFORMED
@@ -110,6 +132,9 @@ class Gate:
         return Rule.TELEMETRY if outgoing.address.target.lower().startswith(TELEMETRY_PATHS) else None
 
     def _scheme(self, outgoing: Outgoing) -> Rule | None:
+        if self._destination(outgoing) is Rule.PROVIDER:  # a server of one's own can be asked for without TLS
+            right = self.setting.endpoints[outgoing.provider].scheme
+            return None if outgoing.address.scheme == right else Rule.SCHEME
         if outgoing.address.scheme == "https":
             return None
         may_be_plain = (
@@ -157,7 +182,9 @@ _CHECKS: tuple[Check, ...] = (
     Gate._position,
     Gate._policy,
     Gate._provider,
-    # Model, conversation label and budget come here, before the address is looked at.
+    Gate._model,
+    Gate._label,
+    Gate._budget,
     Gate._form,
     Gate._host,
     Gate._telemetry,
@@ -168,6 +195,13 @@ _CHECKS: tuple[Check, ...] = (
     Gate._body,
     Gate._credentials,
 )
+
+
+def _is_in(address: Address, path: str) -> bool:
+    """Whether an address is below a path, and no ".." or "." leads out of it again, in whatever way it is written."""
+    target = address.target.partition("?")[0]
+    steps = target.lower().replace("%2e", ".").replace("%2f", "/").split("/")
+    return (not path or target == path or target.startswith(path + "/")) and not {".", ".."} & set(steps)
 
 
 def _place(address: Address) -> tuple[str, int | None]:

@@ -51,6 +51,7 @@ from providers.gate.lazy_hub import LazyHub
 from providers.gate.protocol import GateFault
 from providers.gate.rules import Setting
 from providers.gate.transport import GatedClient, GatedHttp
+from providers.keys import KeyPlace
 
 Send = Callable[[HubEvent], None]
 
@@ -69,9 +70,15 @@ _PROBLEMS = {
 class HubErrands:
     """What a broker does with its hub. Each method runs in a thread of its own and may be given up."""
 
-    def __init__(self, setting: Setting, client: GatedClient) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        client: GatedClient,
+        place_of: Callable[[str], KeyPlace | None] = lambda owner: None,
+    ) -> None:
+        """`place_of`: where the key of a provider is kept, which the hub's are kept beside."""
         self._library = LazyHub(client)
-        self.keys = KeyErrands(setting, self._library)
+        self.keys = KeyErrands(setting, self._library, place_of)
         self._endpoint = setting.mirror.url.rstrip("/") or PUBLIC_HUB
         self._home = Path(setting.home)
         self._http = _HopByHop(GatedHttp(client, follow_redirects=False))

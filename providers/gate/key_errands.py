@@ -17,7 +17,7 @@ from providers.gate.lazy_hub import LazyHub
 from providers.gate.rules import Setting
 from providers.gate.transport import GatedHttp
 from providers.keychain import KeychainFault, KeychainState
-from providers.keys import KeyPlace, Owner, Secret, hub_key, key_problem
+from providers.keys import HUB, KeyPlace, Secret, hub_key, key_problem
 
 NO_KEY = "no_key"
 _SAY_WHY = frozenset({HubKind.GATED_NO_TOKEN.value, NO_KEY})
@@ -32,13 +32,20 @@ Handler = Callable[[Any, GatedHttp, Send], None]
 class KeyErrands:
     """What a broker knows of keys. Each method runs in the thread of the request that needs it."""
 
-    def __init__(self, setting: Setting, library: LazyHub) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        library: LazyHub,
+        place_of: Callable[[str], KeyPlace | None] = lambda owner: None,
+    ) -> None:
+        """`place_of`: where the key of a provider is kept; None for one that nobody knows."""
         self._endpoint = setting.mirror.url.rstrip("/") or PUBLIC_HUB
         self._hub = hub_key(self._endpoint)
         self._library = library
-        self._held: dict[Owner, Secret] = {}
+        self._place_of = place_of
+        self._held: dict[KeyPlace, Secret] = {}  # by place: another address has another key
         self._not_before = 0.0  # of time.monotonic()
-        self._state = KeychainState.READY
+        self.state = KeychainState.READY
         self._lock = threading.Lock()
 
     def token_for(self, endpoint: str) -> str | None:
@@ -49,13 +56,20 @@ class KeyErrands:
         place = hub_key(endpoint)
         if place != self._hub:
             return None
-        secret = self._secret(place)
-        if secret is None or key_problem(secret.reveal()) is not None:
-            return None
-        return secret.reveal()
+        secret = self.secret_of(place)
+        return None if secret is None else secret.reveal()
 
-    def _secret(self, place: KeyPlace) -> Secret | None:
-        held = self._held.get(place.owner)
+    def secret_of(self, place: KeyPlace) -> Secret | None:
+        """The key of a place; None where there is none, or what is there can't be one. `state` says how that came."""
+        secret = self._found(place)
+        return None if secret is None or key_problem(secret.reveal()) is not None else secret
+
+    def look_again(self) -> None:
+        """A person asks: a keychain that did not answer a moment ago is asked again."""
+        self._not_before = 0.0
+
+    def _found(self, place: KeyPlace) -> Secret | None:
+        held = self._held.get(place)
         if held is not None:
             return held
         with self._lock:
@@ -63,9 +77,9 @@ class KeyErrands:
                 return None
             try:
                 found = keychain.read(place.service)
-                self._state = KeychainState.READY
+                self.state = KeychainState.READY
             except KeychainFault as fault:
-                self._state = fault.state
+                self.state = fault.state
                 if fault.state is not KeychainState.LOCKED:
                     self._not_before = time.monotonic() + _AGAIN_AFTER
                 return None
@@ -77,7 +91,7 @@ class KeyErrands:
         def handle(asked: Any, http: GatedHttp, send: Send) -> None:
             def told(event: Any) -> None:
                 if isinstance(event, HubRefused) and event.code in _SAY_WHY:
-                    event = replace(event, facts={**event.facts, "keychain": self._state.value})
+                    event = replace(event, facts={**event.facts, "keychain": self.state.value})
                 send(event)
 
             handler(asked, http, told)
@@ -90,15 +104,24 @@ class KeyErrands:
         problem = key_problem(asked.key)
         if problem is not None:
             return send(HubRefused(problem.value))
-        self._held[asked.owner] = Secret(asked.key)
+        place = self._place(asked.owner)
+        if place is None:
+            return send(KeyHeld(False))
+        self._held[place] = Secret(asked.key)
         send(KeyHeld(True))
 
     def drop(self, asked: KeyDrop, _: GatedHttp, send: Send) -> None:
-        self._held.pop(asked.owner, None)
+        place = self._place(asked.owner)
+        if place is not None:
+            self._held.pop(place, None)
         send(KeyHeld(False))
 
+    def _place(self, owner: str) -> KeyPlace | None:
+        return self._hub if owner == HUB else self._place_of(owner)
+
     def test(self, asked: KeyTest, _: GatedHttp, send: Send) -> None:
-        self._not_before = 0.0  # a person asked: look again
+        """Ask the hub. A provider is asked by `chat_errands`."""
+        self.look_again()
         token = self.token_for(self._endpoint)
         if token is None:
             return send(HubRefused(NO_KEY))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from providers.gate.rules import Purpose
-from providers.keys import Owner
+from providers.keys import HUB
 
 # ---- desktop -> broker
 
@@ -18,7 +18,7 @@ from providers.keys import Owner
 class KeyHold:
     """Keep a key in memory until the broker ends. Answered by `KeyHeld`, or by `HubRefused` with a `KeyProblem`."""
 
-    owner: Owner
+    owner: str
     key: str = field(repr=False)
 
 
@@ -26,17 +26,27 @@ class KeyHold:
 class KeyDrop:
     """Forget the key that was held. Answered by `KeyHeld`."""
 
-    owner: Owner
+    owner: str
 
 
 @dataclass(frozen=True, slots=True)
 class KeyTest:
     """Ask the service whether it takes the key that would be sent. Answered by `KeyWorks`, or by `HubRefused`:
-    with a `HubKind`, "no_key", or a `KeychainState` where the keychain stands in the way.
+    with a `HubKind`, "no_key", or a `KeychainState` where the keychain stands in the way; for a provider, which is
+    asked for its models, by `RemoteRefused`.
     """
 
-    owner: Owner
+    owner: str
     purpose: Purpose = Purpose.SEARCH
+
+    @property
+    def provider(self) -> str:
+        return "" if self.owner == HUB else self.owner
+
+    @classmethod
+    def of(cls, owner: str) -> KeyTest:
+        """The test for this owner: a provider's is for the sake of its models."""
+        return cls(owner, Purpose.SEARCH if owner == HUB else Purpose.MODELS)
 
 
 # ---- broker -> desktop
@@ -51,7 +61,7 @@ class KeyHeld:
 
 @dataclass(frozen=True, slots=True)
 class KeyWorks:
-    """The service takes the key. `account`: what it calls its owner, as a stranger wrote it."""
+    """The service takes the key. `account`: what it calls its owner, as a stranger wrote it; "" if it does not say."""
 
     account: str
 

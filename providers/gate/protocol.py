@@ -1,6 +1,6 @@
 """What the desktop and the broker say to each other: frozen dataclasses, one JSON object per line.
 
-Every message carries the number of the request that it belongs to, under "id"; `Ready` carries 0. A kind of
+Every message carries the number of the request that it belongs to, under "request"; `Ready` carries 0. A kind of
 request that another module brings is one more entry in `REQUESTS`, and its handler one in
 `providers.gate.broker.handlers`.
 """
@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import cast
 
 from models.codec import Codec, ProtocolError, Record, encode
-from providers.gate.chat_messages import CHAT_EVENTS, ChatEvent
+from providers.gate.chat_messages import CHAT_EVENTS, CHAT_REQUESTS, ChatEvent
 from providers.gate.hub_messages import HUB_EVENTS, HUB_REQUESTS, HubEvent
 from providers.gate.key_messages import KEY_EVENTS, KEY_REQUESTS, KeyEvent
 from providers.gate.rules import Position, Purpose
@@ -118,7 +118,7 @@ class Failed:
 
 Event = Ready | Began | Chunk | Progress | HubEvent | KeyEvent | ChatEvent | Ended | Failed
 
-REQUESTS: tuple[type, ...] = (Fetch, *HUB_REQUESTS, *KEY_REQUESTS)
+REQUESTS: tuple[type, ...] = (Fetch, *HUB_REQUESTS, *KEY_REQUESTS, *CHAT_REQUESTS)
 """What can be asked for. Each has a handler in the broker."""
 EVENTS: tuple[type, ...] = (
     Ready,
@@ -138,7 +138,7 @@ _EVENT_CODEC = Codec(EVENTS)
 
 def to_record(number: int, message: object) -> Record:
     """A message with its number, as a JSON object."""
-    return {**encode(message), "id": number}
+    return {**encode(message), "request": number}
 
 
 def read_request(record: Record) -> tuple[int, object]:
@@ -154,7 +154,7 @@ def read_event(record: Record) -> tuple[int, Event]:
 
 
 def _numbered(record: Record) -> tuple[int, Record]:
-    number = record.get("id")
+    number = record.get("request")
     if type(number) is not int or not 0 <= number < 1 << 53:
         raise ProtocolError(f"{number!r:.60} where the number of a request is expected")
-    return number, {name: value for name, value in record.items() if name != "id"}
+    return number, {name: value for name, value in record.items() if name != "request"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -123,18 +123,36 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where an enabled provider is reached."""
+    """Where an enabled provider is reached: this place and what is below `path`, and nothing beside it.
+
+    `models`: the only ones that may be asked there; None for any.
+    """
 
     host: str
     port: int = 443
+    scheme: str = "https"
+    path: str = ""
+    models: frozenset[str] | None = None
+
+
+WithinBudget = Callable[[str, str], bool]
+"""Whether a provider may be asked for something from a model, as far as money goes. What it raises refuses."""
+
+
+def _always(provider: str, model: str) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a broker is started with. Fixed for its life. `home` is Alcove's folder."""
+    """What a broker is started with. `home` is Alcove's folder.
+
+    The position is fixed for its life. `endpoints` and `within_budget` are asked anew for each request.
+    """
 
     home: str
     position: Position
     mirror: Mirror = Mirror()
     policy: Policy = Policy()
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    within_budget: WithinBudget = _always

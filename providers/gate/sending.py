@@ -25,7 +25,7 @@ _NEVER = frozenset(
     | {"transfer-encoding", "content-length", "user-agent", "accept-encoding", "forwarded", "referer"}
     | {"x-forwarded-for", "x-amzn-trace-id"}
 )
-_WITH_A_MODEL = (Purpose.CHAT, Purpose.TITLE, Purpose.TOOL)
+_WITH_A_MODEL = (Purpose.CHAT, Purpose.TITLE, Purpose.TOOL, Purpose.MODELS)
 
 
 def carries_a_key(names: Iterable[str]) -> bool:

@@ -12,6 +12,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import httpcore
@@ -45,6 +46,7 @@ _MOST_CONNECTIONS = 32
 _TIMEOUTS = {"connect": CONNECT_SECONDS, "read": READ_SECONDS, "write": READ_SECONDS, "pool": CONNECT_SECONDS}
 
 _HOP = "alcove.hop"
+_SENT_ON_TO_NOBODY = (Purpose.CHAT, Purpose.TITLE, Purpose.TOOL, Purpose.MODELS)
 
 
 class GateTransport(httpx.BaseTransport):
@@ -82,6 +84,19 @@ class GateTransport(httpx.BaseTransport):
         body_stream = _Body(answer, exchange, over, complete=request.method == "HEAD")
         return httpx.Response(status, headers=headers, stream=body_stream)
 
+    def judge(self, method: str, url: httpx.URL, body: bytes, carries_key: bool) -> None:
+        """Ask the gate about a request that is not complete yet. Writes the row of a refusal and raises `GateError`."""
+        errand = current_errand() or Errand(Purpose.DOWNLOAD)
+        outgoing = _outgoing(method, _address(url), errand, body, carries_key)
+        decision = self._gate.decide(outgoing)
+        if isinstance(decision, Allowed):
+            return
+        try:
+            self._ledger.append(row_of(outgoing, errand, body, "", decision))
+        except LedgerError as error:
+            raise GateError(GateFault.LEDGER, Rule.LEDGER.value, str(error)) from error
+        raise GateError(GateFault.REFUSED, decision.rule.value)
+
     def close(self) -> None:
         for pool in self._pools.values():
             pool.close()
@@ -101,18 +116,10 @@ class GateTransport(httpx.BaseTransport):
         self, request: httpx.Request, address: Address, errand: Errand, body: bytes
     ) -> tuple[RequestRow, str]:
         """Ask the gate and write the row. Returns it and the proxy to go through; raises `GateError`."""
-        outgoing = Outgoing(
-            purpose=errand.purpose,
-            method=request.method,
-            address=address,
-            body_bytes=len(body),
-            credentials=carries_a_key(request.headers),
+        outgoing = replace(
+            _outgoing(request.method, address, errand, body, carries_a_key(request.headers)),
             host_headers=tuple(request.headers.get_list("host")),
             hop=_hop(request),
-            provider=errand.provider,
-            model=errand.model,
-            conversation=errand.conversation,
-            label=errand.label,
         )
         decision = self._gate.decide(outgoing)
         fault, proxy = GateFault.REFUSED, ""
@@ -176,6 +183,10 @@ class GateTransport(httpx.BaseTransport):
     ) -> None:
         """The last row of a request. Whatever happens: it has left, and the row that says so stands."""
         errand.not_in_use(exchange.cut)
+        if error is None and errand.given_up:
+            error = GateError(
+                GateFault.CANCELLED
+            )  # a body without a length ends like this when it is cut as well
         outcome = "done" if error is None else fault_of(error, errand).value
         spent = errand.spent
         end = EndRow(
@@ -298,8 +309,12 @@ class GatedResponse:
 
     def iter_bytes(self) -> Iterator[bytes]:
         """The body in pieces as they come. Raises `GateError` when it breaks off."""
+        # Not `iter_raw`, which closes at the end of the body, and with it the row of the end: what was used is told by
+        # the last bytes, and read out of them afterwards.
+        stream = self._response.stream
+        assert isinstance(stream, httpx.SyncByteStream)
         with _as_gate_errors():
-            yield from self._response.iter_raw()
+            yield from stream
 
 
 class GatedHttp:
@@ -309,6 +324,19 @@ class GatedHttp:
         """`follow_redirects` False: whoever asks follows them, in requests of their own."""
         self._client = client
         self._follow = follow_redirects
+
+    def judge(self, method: str, url: str, content: bytes, *, carries_key: bool) -> None:
+        """Whether this would be let out, before its key is looked for. Raises `GateError`; then its row is written."""
+        errand = current_errand()
+        transport = self._client._transport
+        assert isinstance(transport, GateTransport)
+        try:
+            parsed = httpx.URL(plain_url(url))
+        except (httpx.InvalidURL, ValueError, TypeError) as error:
+            raise transport.refuse_malformed(
+                errand.purpose if errand else Purpose.DOWNLOAD, method
+            ) from error
+        transport.judge(method, parsed, content, carries_key)
 
     @contextmanager
     def stream(
@@ -329,7 +357,7 @@ class GatedHttp:
             transport = self._client._transport
             assert isinstance(transport, GateTransport)
             raise transport.refuse_malformed(purpose, method) from error
-        redirects = self._follow and purpose not in (Purpose.CHAT, Purpose.TITLE, Purpose.TOOL)
+        redirects = self._follow and purpose not in _SENT_ON_TO_NOBODY
         with _as_gate_errors():
             response = self._client.send(request, stream=True, follow_redirects=redirects)
         try:
@@ -382,6 +410,20 @@ def _errors_of_httpx() -> Iterator[None]:
             if kind.__module__.startswith("httpcore") and isinstance(same, type):
                 raise same(str(error)) from error
         raise
+
+
+def _outgoing(method: str, address: Address, errand: Errand, body: bytes, credentials: bool) -> Outgoing:
+    return Outgoing(
+        purpose=errand.purpose,
+        method=method,
+        address=address,
+        body_bytes=len(body),
+        credentials=credentials,
+        provider=errand.provider,
+        model=errand.model,
+        conversation=errand.conversation,
+        label=errand.label,
+    )
 
 
 def _address(url: httpx.URL) -> Address:

@@ -27,6 +27,9 @@ class Quirk(StrEnum):
     NO_SCHEMA = "no-schema"  # JSON mode, but no JSON schema
     USAGE_ON_REQUEST = "usage-on-request"  # tells usage and cost when asked by usage: {include: true}
     REASONING_OBJECT = "reasoning-object"  # effort as reasoning: {effort: …} instead of reasoning_effort
+    NO_DATA_COLLECTION = (
+        "no-data-collection"  # passes on only to those who keep nothing and train on nothing, if asked
+    )
     TAKES_GRAMMAR = "takes-grammar"  # GBNF under "grammar", and JSON schemas of llama.cpp's own
     NO_MODEL_CAPABILITIES = "no-model-capabilities"  # its list of models has names only
 

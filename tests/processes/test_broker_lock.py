@@ -134,7 +134,12 @@ def test_a_broker_writes_in_its_own_folders_and_can_not_even_read_the_conversati
 def test_a_folder_on_a_disk_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     answer(tmp_path / "home", "", tmp_path / "disk" / "models")
     assert not (tmp_path / "disk").exists()
-    assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["downloads", "ledger", "models"]
+    assert sorted(path.name for path in (tmp_path / "home").iterdir()) == [
+        "downloads",
+        "ledger",
+        "models",
+        "remote",
+    ]
 
 
 @linux_only

@@ -32,8 +32,24 @@ from models.codec import ProtocolError
 from models.estimate import Estimate, Layer
 from models.file_names import NameProblem
 from models.hub_values import Found, Gate, HubFile, HubModel, Listing, Page, RefusedName
+from models.runtime.faults import StopReason
+from providers.events import (
+    Billed,
+    CostBasis,
+    Finished,
+    Limits,
+    ReasoningDelta,
+    ReasoningRecord,
+    TextDelta,
+    ToolCall,
+    Usage,
+    Waiting,
+)
 from providers.gate.broker import handlers
+from providers.gate.chat_errands import ChatErrands
+from providers.gate.chat_messages import ModelsFound, RemoteRefused
 from providers.gate.client import BrokerClient
+from providers.gate.enabled import Enabled
 from providers.gate.faults import BrokerGone, GateError
 from providers.gate.gate import Gate as TheGate
 from providers.gate.hub_errands import HubErrands
@@ -74,6 +90,8 @@ from providers.gate.rules import Position as GatePosition
 from providers.gate.rules import Purpose, Setting
 from providers.gate.transport import make_client
 from providers.gate.verification import verify
+from providers.remote.faults import RemoteFault
+from providers.remote.values import RemoteModelInfo
 
 PATIENCE = 60.0
 
@@ -105,7 +123,9 @@ async def fails(client: BrokerClient, url: str, limit: int = 1000) -> GateError:
 def test_every_kind_of_request_has_a_handler() -> None:
     setting = Setting("/nowhere", GatePosition.DOWNLOADS)
     with make_client(TheGate(setting), Ledger(Path("/nowhere/ledger.jsonl"))) as client:
-        assert set(handlers(HubErrands(setting, client))) == set(REQUESTS)
+        hub = HubErrands(setting, client)
+        chat = ChatErrands(Enabled(setting.home), hub.keys)
+        assert set(handlers(hub, chat)) == set(REQUESTS)
 
 
 def test_a_resource_is_fetched_and_its_row_closed(tmp_path: Path) -> None:
@@ -307,7 +327,9 @@ def test_a_line_that_is_no_request_ends_the_broker(tmp_path: Path) -> None:
     set_switch(tmp_path, Position.DOWNLOADS)
     process = start_broker(str(tmp_path), {"PATH": os.environ["PATH"]})
     assert process.stdin is not None and process.stderr is not None
-    process.stdin.write(b'{"kind":"Fetch","id":1,"url":"https://hf.co/","purpose":"everything","limit":1}\n')
+    process.stdin.write(
+        b'{"kind":"Fetch","request":1,"url":"https://hf.co/","purpose":"everything","limit":1}\n'
+    )
     assert process.wait(PATIENCE) == 1
     assert b"ProtocolError" in process.stderr.read()
     end_broker(process)
@@ -317,12 +339,12 @@ def test_a_line_that_is_no_request_ends_the_broker(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "record",
     [
-        {"kind": "Fetch", "id": -1, "url": "", "purpose": "chat", "limit": 1, "headers": {}},
-        {"kind": "Fetch", "id": True, "url": "", "purpose": "chat", "limit": 1, "headers": {}},
-        {"kind": "Fetch", "id": 1, "url": None, "purpose": "chat", "limit": 1, "headers": {}},
-        {"kind": "Fetch", "id": 1, "url": "", "purpose": "chat", "limit": 1, "headers": {"a": 1}},
-        {"kind": "Fetch", "id": 1, "url": "", "purpose": "chat", "limit": 1, "headers": {}, "more": 1},
-        {"kind": "Ready", "id": 1},
+        {"kind": "Fetch", "request": -1, "url": "", "purpose": "chat", "limit": 1, "headers": {}},
+        {"kind": "Fetch", "request": True, "url": "", "purpose": "chat", "limit": 1, "headers": {}},
+        {"kind": "Fetch", "request": 1, "url": None, "purpose": "chat", "limit": 1, "headers": {}},
+        {"kind": "Fetch", "request": 1, "url": "", "purpose": "chat", "limit": 1, "headers": {"a": 1}},
+        {"kind": "Fetch", "request": 1, "url": "", "purpose": "chat", "limit": 1, "headers": {}, "more": 1},
+        {"kind": "Ready", "request": 1},
         {"kind": "Cancel"},
         {},
     ],
@@ -358,6 +380,17 @@ SAMPLES: tuple[Event, ...] = (
     QueueGone("ab" * 8),
     QueueFinished("ab" * 8, "a/b", (PulledFile("/m/b.gguf", "ab" * 32),)),
     HubRefused("no_space", "", {"need_bytes": 5}),
+    TextDelta("word"),
+    ReasoningDelta("hm"),
+    ReasoningRecord('{"signature": "x"}'),
+    ToolCall("1", "look", "{}"),
+    Waiting(1.5, 1),
+    Limits(1, None, 2.5),
+    Usage(prompt_tokens=3, cache_write_tokens=1),
+    Billed("0.10", "USD", CostBasis.COMPUTED, "2026-11-26"),
+    Finished(StopReason.STOP),
+    ModelsFound((RemoteModelInfo("m", sees=True),)),
+    RemoteRefused(RemoteFault.RATE_LIMITED, "slow down", {"retry_after": 5}),
     Ended(),
     Failed(GateFault.REFUSED, "host", "detail"),
 )

@@ -20,7 +20,7 @@ from providers.gate.client import BrokerClient
 from providers.gate.hub_messages import HubPull, HubRefused
 from providers.gate.key_messages import KeyDrop, KeyHeld, KeyHold, KeyTest, KeyWorks
 from providers.gate.protocol import Event
-from providers.keys import Owner, hub_key
+from providers.keys import HUB, hub_key
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the Secret Service is Linux's")
 
@@ -28,7 +28,7 @@ CANARY = "hf_CanaryThatNobodyMaySee"
 GATED = "maker/Gated-GGUF"
 OPEN = "maker/Open-GGUF"
 FILE = "tiny-Q4_K_M.gguf"
-HELD = KeyHold(Owner.HUB, CANARY)
+HELD = KeyHold(HUB, CANARY)
 
 
 async def events(client: BrokerClient, asked: object) -> list[Event]:
@@ -78,7 +78,7 @@ def sent(hub: HubServer, server: str = "") -> set[str | None]:
 
 def test_a_stored_token_opens_a_gated_model_and_is_found_to_work(tmp_path: Path) -> None:
     async def work(client: BrokerClient, hub: HubServer) -> None:
-        assert await events(client, KeyTest(Owner.HUB)) == [KeyWorks("somebody")]
+        assert await events(client, KeyTest(HUB)) == [KeyWorks("somebody")]
         await events(client, pull(hub))
         assert (tmp_path / "models" / "maker" / "Gated-GGUF" / FILE).read_bytes() == b"weights"
 
@@ -120,9 +120,9 @@ def test_without_a_token_with_a_wrong_one_and_with_open_conditions_the_refusals_
     async def work(client: BrokerClient, hub: HubServer) -> None:
         none = await refusal(client, pull(hub))
         assert (none.code, none.facts["keychain"]) == ("gated_no_token", "keychain_absent")
-        assert (await refusal(client, KeyTest(Owner.HUB))).code == "no_key"
+        assert (await refusal(client, KeyTest(HUB))).code == "no_key"
         await events(client, HELD)
-        assert (await refusal(client, KeyTest(Owner.HUB))).code == "token_wrong"
+        assert (await refusal(client, KeyTest(HUB))).code == "token_wrong"
         assert (await refusal(client, pull(hub))).code == "token_wrong"
         hub.tokens = {CANARY}
         assert (await refusal(client, pull(hub))).code == "gated_not_accepted"
@@ -137,7 +137,7 @@ def test_a_locked_keychain_is_named_and_keeps_nobody_from_an_open_model(tmp_path
     async def work(client: BrokerClient, hub: HubServer) -> None:
         gated = await refusal(client, pull(hub))
         assert (gated.code, gated.facts["keychain"]) == ("gated_no_token", "keychain_locked")
-        tested = await refusal(client, KeyTest(Owner.HUB))
+        tested = await refusal(client, KeyTest(HUB))
         assert (tested.code, tested.facts["keychain"]) == ("no_key", "keychain_locked")
         await events(client, pull(hub, OPEN))
         assert (tmp_path / "models" / "maker" / "Open-GGUF" / FILE).exists()
@@ -155,16 +155,16 @@ def test_a_locked_keychain_is_named_and_keeps_nobody_from_an_open_model(tmp_path
 def test_without_a_keychain_a_key_is_held_for_one_run_and_can_be_dropped(tmp_path: Path) -> None:
     async def first(client: BrokerClient, hub: HubServer) -> None:
         hub.tokens = {CANARY}
-        assert (await refusal(client, KeyHold(Owner.HUB, f"{CANARY}\r\nX-Evil: 1"))).code == "key_space"
-        assert (await refusal(client, KeyTest(Owner.HUB))).code == "no_key"
+        assert (await refusal(client, KeyHold(HUB, f"{CANARY}\r\nX-Evil: 1"))).code == "key_space"
+        assert (await refusal(client, KeyTest(HUB))).code == "no_key"
         assert await events(client, HELD) == [KeyHeld(True)]
-        assert await events(client, KeyTest(Owner.HUB)) == [KeyWorks("somebody")]
-        assert await events(client, KeyDrop(Owner.HUB)) == [KeyHeld(False)]
-        assert (await refusal(client, KeyTest(Owner.HUB))).code == "no_key"
+        assert await events(client, KeyTest(HUB)) == [KeyWorks("somebody")]
+        assert await events(client, KeyDrop(HUB)) == [KeyHeld(False)]
+        assert (await refusal(client, KeyTest(HUB))).code == "no_key"
         assert await events(client, HELD) == [KeyHeld(True)]
 
     async def later(client: BrokerClient, hub: HubServer) -> None:
-        assert (await refusal(client, KeyTest(Owner.HUB))).code == "no_key"
+        assert (await refusal(client, KeyTest(HUB))).code == "no_key"
 
     with_hub(tmp_path, {}, first)
     with_hub(tmp_path, {}, later)

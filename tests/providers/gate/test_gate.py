@@ -18,6 +18,7 @@ from providers.gate.rules import (
     Allowed,
     Decision,
     Endpoint,
+    Label,
     Mirror,
     Outgoing,
     Policy,
@@ -200,18 +201,113 @@ def test_plain_http_only_to_a_mirror_on_this_machine_that_says_so(
     assert isinstance(gate(mirror=mirror).decide(to(url)), Allowed) is allowed
 
 
+ADDRESS = Address("https", "api.acme.test", None, "/v1/chat")
+CHAT = Outgoing(
+    Purpose.CHAT,
+    "POST",
+    ADDRESS,
+    10,
+    True,
+    provider="acme",
+    model="m1",
+    conversation="7",
+    label=Label.MAY_LEAVE,
+)
+
+
 def test_a_conversation_goes_to_its_enabled_provider_and_nowhere_else() -> None:
     remote = gate(Position.REMOTE, endpoints=PROVIDER)
-    address = Address("https", "api.acme.test", None, "/v1/chat")
-    chat = Outgoing(Purpose.CHAT, "POST", address, 10, True, provider="acme")
-    assert remote.decide(chat) == Allowed(Rule.PROVIDER)
-    assert refused(remote.decide(replace(chat, provider="other"))) is Rule.NO_PROVIDER
-    assert refused(remote.decide(replace(chat, address=HUB))) is Rule.HOST
-    assert refused(remote.decide(replace(chat, address=HUB, hop=1))) is Rule.REDIRECT
-    assert refused(remote.decide(replace(chat, address=replace(address, port=8443)))) is Rule.PORT
-    assert refused(remote.decide(replace(chat, purpose=Purpose.DOWNLOAD))) is Rule.HOST
-    assert refused(gate(endpoints=PROVIDER).decide(chat)) is Rule.POSITION
-    assert refused(gate(Position.REMOTE).decide(chat)) is Rule.NO_PROVIDER
+    assert remote.decide(CHAT) == Allowed(Rule.PROVIDER)
+    assert refused(remote.decide(replace(CHAT, provider="other"))) is Rule.NO_PROVIDER
+    assert refused(remote.decide(replace(CHAT, address=HUB))) is Rule.HOST
+    assert refused(remote.decide(replace(CHAT, address=HUB, hop=1))) is Rule.REDIRECT
+    assert refused(remote.decide(replace(CHAT, address=replace(ADDRESS, port=8443)))) is Rule.PORT
+    assert refused(remote.decide(replace(CHAT, address=replace(ADDRESS, scheme="http")))) is Rule.SCHEME
+    assert refused(remote.decide(replace(CHAT, purpose=Purpose.DOWNLOAD))) is Rule.HOST
+    assert refused(gate(endpoints=PROVIDER).decide(CHAT)) is Rule.POSITION
+    assert refused(gate(Position.REMOTE).decide(CHAT)) is Rule.NO_PROVIDER
+
+
+def over_budget(provider: str, model: str) -> bool:
+    return False
+
+
+def broken_budget(provider: str, model: str) -> bool:
+    raise OSError("no such ledger")
+
+
+def test_what_is_wrong_is_found_in_the_promised_order() -> None:
+    """Position, policy, provider, model, label, budget: the first one counts, whatever else is wrong."""
+    model = {"acme": Endpoint("api.acme.test", models=frozenset({"m1"}))}
+    wrong = replace(CHAT, provider="other", model="m2", label=Label.STAYS, address=HUB)
+    shut = Policy(purposes_off=frozenset({Purpose.CHAT}))
+    closed = gate(policy=shut, within_budget=over_budget)
+    assert refused(closed.decide(wrong)) is Rule.POSITION
+    closed = gate(Position.REMOTE, policy=shut, within_budget=over_budget)
+    assert refused(closed.decide(wrong)) is Rule.POLICY
+    open_gate = gate(Position.REMOTE, endpoints=model, within_budget=over_budget)
+    assert refused(open_gate.decide(wrong)) is Rule.NO_PROVIDER
+    wrong = replace(wrong, provider="acme")
+    assert refused(open_gate.decide(wrong)) is Rule.MODEL
+    wrong = replace(wrong, model="m1")
+    assert refused(open_gate.decide(wrong)) is Rule.LABEL
+    wrong = replace(wrong, label=Label.MAY_LEAVE)
+    assert refused(open_gate.decide(wrong)) is Rule.BUDGET
+    assert refused(gate(Position.REMOTE, endpoints=model).decide(wrong)) is Rule.HOST
+
+
+@pytest.mark.parametrize("model", ["", "m" * 201, "m\n1", "m\x00"])
+def test_a_conversation_goes_to_a_model_that_has_a_name(model: str) -> None:
+    remote = gate(Position.REMOTE, endpoints=PROVIDER)
+    assert refused(remote.decide(replace(CHAT, model=model))) is Rule.MODEL
+
+
+def test_a_budget_that_can_not_be_asked_is_spent() -> None:
+    remote = gate(Position.REMOTE, endpoints=PROVIDER, within_budget=broken_budget)
+    assert isinstance(remote.decide(CHAT), Refused)
+    unsure = gate(Position.REMOTE, endpoints=PROVIDER, within_budget=lambda provider, model: None)
+    assert refused(unsure.decide(CHAT)) is Rule.BUDGET
+
+
+def test_a_list_of_models_is_asked_for_without_a_conversation_or_a_body() -> None:
+    remote = gate(Position.REMOTE, endpoints=PROVIDER, within_budget=over_budget)
+    asked = Outgoing(Purpose.MODELS, "GET", ADDRESS, 0, True, provider="acme")
+    assert remote.decide(asked) == Allowed(Rule.PROVIDER)
+    assert refused(remote.decide(replace(asked, method="POST"))) is Rule.METHOD
+    assert refused(remote.decide(replace(asked, body_bytes=1))) is Rule.BODY
+    assert refused(remote.decide(replace(asked, provider="other"))) is Rule.NO_PROVIDER
+
+
+@pytest.mark.parametrize(
+    ("target", "allowed"),
+    [
+        ("/api/v1", True),
+        ("/api/v1/chat?x=1", True),
+        ("/api/v1/..", False),
+        ("/api/v1/../admin", False),
+        ("/api/v1/%2e%2E/admin", False),
+        ("/api/v1/a%2f..%2fb", False),
+        ("/api/v10/chat", False),
+        ("/api", False),
+        ("/admin", False),
+    ],
+)
+def test_a_key_goes_below_the_address_of_its_provider_and_nowhere_beside_it(
+    target: str, allowed: bool
+) -> None:
+    endpoints = {"acme": Endpoint("api.acme.test", path="/api/v1")}
+    decision = gate(Position.REMOTE, endpoints=endpoints).decide(
+        replace(CHAT, address=replace(ADDRESS, target=target))
+    )
+    assert isinstance(decision, Allowed) is allowed
+
+
+def test_a_server_of_ones_own_is_reached_without_encryption_only_where_that_was_said() -> None:
+    plain = {"acme": Endpoint("192.0.2.7", 8080, "http")}
+    there = replace(CHAT, address=Address("http", "192.0.2.7", 8080, "/v1/chat"))
+    assert gate(Position.REMOTE, endpoints=plain).decide(there) == Allowed(Rule.PROVIDER)
+    tls = {"acme": Endpoint("192.0.2.7", 8080)}
+    assert refused(gate(Position.REMOTE, endpoints=tls).decide(there)) is Rule.SCHEME
 
 
 @pytest.mark.parametrize("purpose", [Purpose.UPDATE, Purpose.TOOL])

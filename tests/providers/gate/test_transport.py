@@ -22,7 +22,7 @@ from providers.gate.faults import GateError
 from providers.gate.gate import MOST_REDIRECTS, Gate
 from providers.gate.ledger import Ledger
 from providers.gate.protocol import GateFault
-from providers.gate.rules import Endpoint, Mirror, Position, Purpose, Setting
+from providers.gate.rules import Endpoint, Label, Mirror, Position, Purpose, Setting
 from providers.gate.transport import GatedClient, GatedHttp, make_client
 from providers.gate.verification import verify
 
@@ -157,7 +157,7 @@ def test_what_carries_a_conversation_is_sent_on_to_nobody(tmp_path: Path) -> Non
         server.answers["/v1"] = Answer(307, {"Location": "/elsewhere"})
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SSL_CERT_FILE", str(made.authority))  # OpenSSL reads it from the process itself
-            errand = Errand(Purpose.CHAT, "acme", "m1", "7", {"names": 3})
+            errand = Errand(Purpose.CHAT, "acme", "m1", "7", {"names": 3}, label=Label.MAY_LEAVE)
             headers = {"Authorization": "Bearer canary", "anthropic-version": "1", "Cookie": "x"}
             with (
                 client_for(tmp_path, "", position=Position.REMOTE, endpoints=endpoints) as client,
