@@ -11,7 +11,7 @@ from models.runtime.faults import StopReason
 from providers.events import Event, ReasoningDelta, TextDelta, ToolCall
 from providers.remote.asking import is_deep
 from providers.remote.faults import RemoteFailure, RemoteFault
-from providers.remote.frames import EventStream, Lines, items, read_json
+from providers.remote.frames import EventStream, Lines, read_json
 
 _HALVES = re.compile("[\ud800-\udfff]")  # of a surrogate pair: no file and no pipe takes one
 _CONTROL = re.compile("[\x00-\x1f]")  # in a text they are read all the same, but no JSON
@@ -114,14 +114,6 @@ def unless_broken_off(made: Callable[[], ToolCall], stopped: StopReason) -> list
         if stopped in (StopReason.STOP, StopReason.TOOL_CALLS):
             raise
         return []
-
-
-def listed(body: bytes, name: str) -> list[Any]:
-    """The objects in the list of this name in a JSON object. Raises `RemoteFailure` (UNREADABLE)."""
-    value = _object(read_json(body.decode("utf-8", "replace")))
-    if not isinstance(value.get(name), list):
-        raise RemoteFailure(RemoteFault.UNREADABLE, f"no list {name!r}")
-    return [one for one in items(value, name) if isinstance(one, dict)]
 
 
 def reworded(

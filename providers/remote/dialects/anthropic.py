@@ -16,7 +16,7 @@ from typing import Any
 from models.runtime.faults import StopReason
 from models.runtime.values import Constraint, ConstraintKind, Effort, Image, Turn
 from providers.events import Event, Finished, ReasoningDelta, TextDelta, ToolCall, Usage
-from providers.remote.answers import EventReader, listed, own_id, reworded, tool_call, unless_broken_off
+from providers.remote.answers import EventReader, own_id, reworded, tool_call, unless_broken_off
 from providers.remote.asking import (
     arguments_of,
     base64_of,
@@ -31,6 +31,7 @@ from providers.remote.asking import (
 from providers.remote.dialect import Reader
 from providers.remote.faults import RemoteFailure, RemoteFault
 from providers.remote.frames import at, count, table, text
+from providers.remote.listing import cut_name, listed
 from providers.remote.parts import MOST_PARTS, Record, parts_of
 from providers.remote.refusals import failure_said, refusal
 from providers.remote.values import ChatCall, HttpCall, RemoteModelInfo, Service
@@ -381,8 +382,8 @@ def _described(told: Mapping[str, Any]) -> RemoteModelInfo:
         return able if isinstance(able, bool) else None
 
     return RemoteModelInfo(
-        id=text(told, "id"),
-        name=text(told, "display_name"),
+        id=cut_name(text(told, "id")),
+        name=cut_name(text(told, "display_name")),
         context_tokens=count(told, "max_input_tokens"),
         most_output_tokens=count(told, "max_tokens"),
         sees=is_able("image_input"),
@@ -407,7 +408,7 @@ class _Anthropic:
         return HttpCall("GET", "/models?limit=1000", dict(_VERSION))
 
     def read_models(self, body: bytes, service: Service) -> tuple[RemoteModelInfo, ...]:
-        return tuple(_described(told) for told in listed(body, "data") if text(told, "id"))
+        return tuple(model for model in map(_described, listed(body, "data")) if model.id)
 
 
 DIALECT = _Anthropic()

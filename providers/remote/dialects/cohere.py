@@ -12,7 +12,7 @@ from typing import Any
 from models.runtime.faults import StopReason
 from models.runtime.values import CalledTool, Constraint, ConstraintKind, Effort, Image, Tool, Turn
 from providers.events import Event, Finished, ReasoningDelta, ReasoningRecord, TextDelta, ToolCall, Usage
-from providers.remote.answers import EventReader, listed, own_id, tool_call, unless_broken_off
+from providers.remote.answers import EventReader, own_id, tool_call, unless_broken_off
 from providers.remote.asking import (
     base64_of,
     paired,
@@ -25,6 +25,7 @@ from providers.remote.asking import (
 from providers.remote.dialect import Reader
 from providers.remote.faults import RemoteFailure, RemoteFault
 from providers.remote.frames import count, items, table, text
+from providers.remote.listing import cut_name, listed
 from providers.remote.parts import MOST_PARTS, Record, parts_of
 from providers.remote.refusals import failure_said, refusal
 from providers.remote.values import ChatCall, HttpCall, RemoteModelInfo, Service
@@ -222,7 +223,7 @@ class _Answer:
 
 
 def _described(told: Mapping[str, Any]) -> RemoteModelInfo:
-    name = text(told, "name")
+    name = cut_name(text(told, "name"))
     able = items(told, "features") if isinstance(told.get("features"), list) else None
     return RemoteModelInfo(
         id=name,
@@ -252,7 +253,7 @@ class _Cohere:
         return HttpCall("GET", "/v1/models?endpoint=chat&page_size=1000")
 
     def read_models(self, body: bytes, service: Service) -> tuple[RemoteModelInfo, ...]:
-        return tuple(_described(told) for told in listed(body, "models") if text(told, "name"))
+        return tuple(model for model in map(_described, listed(body, "models")) if model.id)
 
 
 DIALECT = _Cohere()

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from models.runtime.faults import StopReason
 from models.runtime.values import CalledTool, ConstraintKind, Effort, Tool, Turn
 from providers.events import Event, Finished, ReasoningDelta, TextDelta, ToolCall, Usage
-from providers.remote.answers import EventReader, is_own_id, listed, own_id, reworded, tool_call
+from providers.remote.answers import EventReader, is_own_id, own_id, reworded, tool_call
 from providers.remote.asking import (
     arguments_of,
     base64_of,
@@ -31,6 +31,7 @@ from providers.remote.asking import (
 from providers.remote.dialect import Reader
 from providers.remote.faults import RemoteFailure, RemoteFault
 from providers.remote.frames import at, count, items, read_json, table, text
+from providers.remote.listing import cut_name, listed, not_for_chat
 from providers.remote.parts import Record, parts_of
 from providers.remote.refusals import MOST_ERROR_BYTES, failure_said, refusal
 from providers.remote.values import ChatCall, HttpCall, RemoteModelInfo, Service
@@ -302,8 +303,8 @@ def _error_in(body: bytes) -> object:
 def _described(told: Mapping[str, Any]) -> RemoteModelInfo:
     thinks = told.get("thinking")
     return RemoteModelInfo(
-        id=text(told, "name").removeprefix("models/"),
-        name=text(told, "displayName"),
+        id=cut_name(text(told, "name").removeprefix("models/")),
+        name=cut_name(text(told, "displayName")),
         context_tokens=count(told, "inputTokenLimit"),
         most_output_tokens=count(told, "outputTokenLimit"),
         reasons=thinks if isinstance(thinks, bool) else None,
@@ -328,7 +329,7 @@ class _Gemini:
         answering = (
             told for told in listed(body, "models") if _METHOD in items(told, "supportedGenerationMethods")
         )
-        return tuple(model for model in map(_described, answering) if model.id)
+        return tuple(model for model in map(_described, answering) if model.id and not not_for_chat(model.id))
 
 
 DIALECT = _Gemini()

@@ -12,7 +12,7 @@ from typing import Any
 from models.runtime.faults import StopReason
 from models.runtime.values import CalledTool, Constraint, ConstraintKind, Effort, Tool, Turn
 from providers.events import Event, Finished, ReasoningDelta, TextDelta, ToolCall, Usage
-from providers.remote.answers import LineReader, listed, own_id, reworded, tool_call
+from providers.remote.answers import LineReader, own_id, reworded, tool_call
 from providers.remote.asking import (
     arguments_of,
     base64_of,
@@ -26,6 +26,7 @@ from providers.remote.asking import (
 from providers.remote.dialect import Reader
 from providers.remote.faults import RemoteFailure, RemoteFault
 from providers.remote.frames import count, items, table, text
+from providers.remote.listing import cut_name, listed, not_for_chat
 from providers.remote.parts import MOST_PARTS
 from providers.remote.refusals import failure_said, refusal
 from providers.remote.values import ChatCall, HttpCall, RemoteModelInfo, Service
@@ -157,7 +158,7 @@ class _Answer:
 
 
 def _described(told: Mapping[str, Any]) -> RemoteModelInfo:
-    name = text(told, "name") or text(told, "model")
+    name = cut_name(text(told, "name"))
     able = items(told, "capabilities") or None
     # The last: a model that the server only passes on to. Its questions leave the server, too.
     elsewhere = text(told, "remote_host").removeprefix("https://").removesuffix(":443")
@@ -165,7 +166,7 @@ def _described(told: Mapping[str, Any]) -> RemoteModelInfo:
     said = ", ".join(one for one in known if one)
     return RemoteModelInfo(
         id=name,
-        name=f"{name} ({said})" if said else name,
+        name=cut_name(f"{name} ({said})" if said else name),
         context_tokens=count(told, "details", "context_length"),
         sees=None if able is None else "vision" in able,
         reasons=None if able is None else "thinking" in able,
@@ -178,7 +179,7 @@ def _talks(told: Mapping[str, Any]) -> bool:
     """Older servers don't tell: models that only make vectors are known by their family there."""
     if able := items(told, "capabilities"):
         return "completion" in able
-    return not text(told, "details", "family").endswith("bert")
+    return not (text(told, "details", "family").endswith("bert") or not_for_chat(text(told, "name")))
 
 
 class _Ollama:
@@ -198,8 +199,8 @@ class _Ollama:
         return HttpCall("GET", "/api/tags")
 
     def read_models(self, body: bytes, service: Service) -> tuple[RemoteModelInfo, ...]:
-        found = (_described(told) for told in listed(body, "models") if _talks(told))
-        return tuple(model for model in found if model.id)
+        talking = filter(_talks, listed(body, "models"))
+        return tuple(model for model in map(_described, talking) if model.id)
 
 
 DIALECT = _Ollama()

@@ -74,7 +74,12 @@ LISTS: dict[str, tuple[dict[str, Any], tuple[RemoteModelInfo, ...]]] = {
                     "thinking": True,
                 },
                 {"name": "models/gemini-embedding-001", "supportedGenerationMethods": ["embedContent"]},
+                {
+                    "name": "models/gemini-2.5-flash-preview-tts",
+                    "supportedGenerationMethods": ["generateContent"],
+                },
                 {"name": "models/nothing"},
+                {"id": "models/of-another-service", "supportedGenerationMethods": ["generateContent"]},
             ]
         },
         (
@@ -130,6 +135,7 @@ LISTS: dict[str, tuple[dict[str, Any], tuple[RemoteModelInfo, ...]]] = {
                 {"name": "llama3.2:latest", "details": {"family": "llama", "parameter_size": "3.2B"}},
                 {"name": "gpt-oss:120b-cloud", "remote_host": "https://ollama.com:443", "details": {}},
                 {"name": "bge-m3", "details": {"family": "bert"}},
+                {"name": "mxbai-embed-large"},
                 {"name": "embed", "details": {"family": "gemma3"}, "capabilities": ["embedding"]},
             ]
         },
@@ -171,7 +177,7 @@ def test_the_list_is_asked_for_once_and_whole(name: str, path: str, headers: dic
 
 
 @pytest.mark.parametrize("name", LISTS)
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"models":7,"data":"x"}', b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"7", b"{}", b'{"models":7,"data":"x"}', b"[" * 100_000])
 def test_what_is_no_list_can_not_be_read(name: str, body: bytes) -> None:
     with pytest.raises(RemoteFailure) as told:
         dialect(name).read_models(body, SERVICES[name])
