@@ -8,6 +8,7 @@ respect are quirks of a service (`values.Quirk`); those of an answer are taken a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 
 from models.runtime.faults import StopReason
 from models.runtime.values import ConstraintKind, Effort, Tool, Turn
@@ -18,10 +19,9 @@ from providers.events import (
     Finished,
     ReasoningDelta,
     TextDelta,
-    ToolCall,
     Usage,
 )
-from providers.remote.answers import whole
+from providers.remote.answers import tool_call, unless_broken_off, whole
 from providers.remote.asking import base64_of, paired, parameters_of, posted, schema_of, type_of, unsupported
 from providers.remote.faults import RemoteFailure, RemoteFault
 from providers.remote.frames import EventStream, Fraction, at, count, items, read_json, table, text
@@ -245,8 +245,9 @@ class _Reader:
 
     def _called(self) -> Iterator[Event]:
         for number, call in sorted(self._calls.items()):
-            if call.name:
-                yield ToolCall(call.id or f"call_{number}", call.name, "".join(call.arguments) or "{}")
+            call_id, arguments = call.id or f"call_{number}", "".join(call.arguments)
+            made = partial(tool_call, call_id, call.name, arguments)
+            yield from unless_broken_off(made, self._stop or StopReason.STOP)
 
     def _count(self, used: Mapping[str, object]) -> None:
         self._usage = Usage(

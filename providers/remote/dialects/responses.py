@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from models.runtime.faults import StopReason
@@ -21,10 +22,9 @@ from providers.events import (
     ReasoningDelta,
     ReasoningRecord,
     TextDelta,
-    ToolCall,
     Usage,
 )
-from providers.remote.answers import EventReader
+from providers.remote.answers import EventReader, tool_call, unless_broken_off
 from providers.remote.asking import (
     base64_of,
     instructions,
@@ -145,7 +145,7 @@ def _form(call: ChatCall) -> dict[str, object] | None:
 
 class _Answer:
     def __init__(self) -> None:
-        self._calls: list[ToolCall] = []
+        self._calls: list[tuple[str, str, str]] = []  # id, name, arguments
         self._thought: list[dict[str, Any]] = []
         self._usage: Usage | None = None
         self._billed: Billed | None = None
@@ -175,16 +175,18 @@ class _Answer:
     def end(self) -> Iterator[Event]:
         if self._stop is None:
             raise RemoteFailure(RemoteFault.CUT_OFF)
-        yield from self._calls
+        calls = [
+            call for item in self._calls for call in unless_broken_off(partial(tool_call, *item), self._stop)
+        ]
+        yield from calls
         if self._thought:
             yield ReasoningRecord(json.dumps({"responses": self._thought}, separators=(",", ":")))
         if self._usage is not None:
             yield self._usage
         if self._billed is not None:
             yield self._billed
-        if self._calls and self._stop is StopReason.STOP:
-            self._stop = StopReason.TOOL_CALLS
-        yield Finished(self._stop)
+        waits = calls and self._stop is StopReason.STOP
+        yield Finished(StopReason.TOOL_CALLS if waits else self._stop)
 
     def _plain(self, data: Mapping[str, Any]) -> Iterator[Event]:
         """No event: an error as the whole body, or a whole answer."""
@@ -201,7 +203,7 @@ class _Answer:
         match text(item, "type"):
             case "function_call" if name := text(item, "name"):
                 call_id = text(item, "call_id") or f"call_{len(self._calls)}"
-                self._calls.append(ToolCall(call_id, name, text(item, "arguments") or "{}"))
+                self._calls.append((call_id, name, text(item, "arguments")))
             case "reasoning" if text(item, "encrypted_content"):
                 kept = {
                     name: item[name]
