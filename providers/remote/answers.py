@@ -103,6 +103,7 @@ def own_id(answer: str, place: int) -> str:
 
 
 def is_own_id(call_id: str) -> bool:
+    """Whether an id is such a one: it is not told to the service, which would not know it."""
     return re.fullmatch(r"call-[A-Za-z0-9]{0,40}-\d+", call_id) is not None
 
 
@@ -116,13 +117,10 @@ def unless_broken_off(made: Callable[[], ToolCall], stopped: StopReason) -> list
         return []
 
 
-def reworded(
-    failure: RemoteFailure, rules: Iterable[tuple[RemoteFault, str]], said: str = ""
-) -> RemoteFailure:
+def reworded(failure: RemoteFailure, rules: Iterable[tuple[RemoteFault, str]]) -> RemoteFailure:
     """The same failure as what a service's own words mean: the first rule that they match."""
-    words = f"{failure.detail} {said}"
     for fault, pattern in rules:
-        if re.search(pattern, words, re.IGNORECASE):
+        if re.search(pattern, failure.detail, re.IGNORECASE):
             return RemoteFailure(fault, failure.detail, failure.facts, failure.retry_after)
     return failure
 
