@@ -105,6 +105,7 @@ class Parts:
         from desktop.viewmodels.models import ModelsViewModel
         from desktop.viewmodels.network import NetworkViewModel
         from desktop.viewmodels.opening import Opening
+        from desktop.viewmodels.remote import RemoteViewModel
         from desktop.viewmodels.settings import SettingsViewModel
         from desktop.viewmodels.window import WindowState
         from desktop.views.window import MainWindow
@@ -140,6 +141,9 @@ class Parts:
         self.network.restart_wanted.connect(self._start_again)
         self.hub_link = HubLink()
         self.models_page = later(self._make_models_page)
+        self.remote = RemoteViewModel(self.bridge, self.hub_link, paths.home, self.network.position)
+        self.models.elsewhere.models = self.remote
+        self.remote.changed.connect(self.models.changed)
         self.keys = later(self._make_keys)
         self.window = MainWindow(
             self.conversations,
@@ -181,10 +185,12 @@ class Parts:
         return made
 
     def _make_keys(self) -> KeysViewModel:
+        from desktop.keys import places
         from desktop.viewmodels.keys import KeysViewModel
 
         online = self.network.position is not Position.OFFLINE
-        return KeysViewModel(self.bridge, self.hub_link, self.network.hub, online)
+        (place,) = places(self.network.hub)
+        return KeysViewModel(self.bridge, self.hub_link, place, place.host, online)
 
     def _model_came(self, came: Ready) -> None:
         """Say it where the person is; on the models page the list says it."""

@@ -13,11 +13,15 @@ from typing import TypeVar
 
 from desktop.hub import HubFailed
 from providers import keychain
+from providers.errors import ProviderError
+from providers.gate.chat_messages import RemoteRefused
 from providers.gate.client import BrokerClient
+from providers.gate.faults import GateError
 from providers.gate.hub_messages import HubRefused
 from providers.gate.key_messages import KeyDrop, KeyHold, KeyTest, KeyWorks
 from providers.keychain import KeychainFault, KeychainState, keychain_name
-from providers.keys import KeyPlace, Secret, hub_key, key_problem
+from providers.keys import HUB, KeyPlace, Secret, hub_key, key_problem
+from providers.remote_model import gate_error
 
 PUBLIC_HUB = "https://huggingface.co"
 WITHOUT_A_KEYCHAIN = frozenset({KeychainState.ABSENT, KeychainState.NONE_MADE})
@@ -85,8 +89,13 @@ async def drop(client: BrokerClient, place: KeyPlace) -> None:
 
 
 async def test(client: BrokerClient, place: KeyPlace) -> str:
-    """What the service calls the key's owner. Raises `HubFailed`, `GateError`, `BrokerGone`."""
-    return await _ask(client, KeyTest(place.owner))
+    """What the service calls the key's owner. Raises `HubFailed`, `ProviderError`, `GateError`, `BrokerGone`."""
+    try:
+        return await _ask(client, KeyTest.of(place.owner))
+    except GateError as error:
+        if place.owner == HUB:
+            raise
+        raise gate_error(error, {}) from error
 
 
 async def _ask(client: BrokerClient, asked: object) -> str:
@@ -96,6 +105,8 @@ async def _ask(client: BrokerClient, asked: object) -> str:
             match event:
                 case HubRefused(code, detail, facts):
                     raise HubFailed(code, detail, facts)
+                case RemoteRefused(fault, detail, facts):
+                    raise ProviderError(fault, detail, dict(facts))
                 case KeyWorks(name):
                     account = name
     return account

@@ -191,6 +191,16 @@ SETTINGS: tuple[Setting, ...] = (
         1024,
         automatic="What the model was made for, at most 8,192",
     ),
+    Setting("model.remote", "", Kind.TEXT, policy_may_lock=False),
+    Setting(
+        "remote.go_on_here",
+        False,
+        Kind.SWITCH,
+        "Remote models",
+        "Go on here when a remote model can't answer",
+        "When a provider can't be reached, is busy, or its budget is spent, the model on this device answers instead. "
+        "The answer says so. Without it you are asked.",
+    ),
     Setting(
         "model.threads",
         None,

@@ -7,15 +7,53 @@ strict alternation, because many templates refuse anything else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from desktop.store.records import Message
+from desktop.chat.turns import Ask
+from desktop.store.records import Message, Status
+from desktop.store.store import Store
 from models.runtime.values import Image, Turn
 
 MOST_IMAGE_BYTES = 32 << 20
 """Of all images in one request; what is older than the newest ones that fit becomes a word."""
 _IMAGE = "[image]"  # for the model, whatever language the person reads
 _NO_IMAGES: Mapping[int, Image] = {}
+
+
+async def turns_of(store: Store, ask: Ask) -> tuple[Turn, ...]:
+    """The turns that would answer this: what a person sees before they leave is made by what makes the request.
+
+    Raises `StoreFault`, LookupError.
+    """
+    before = ask.answer_to if ask.answer_to is not None else ask.parent_id
+    path = list(await store.path_to(before)) if before is not None else []
+    if ask.answer_to is None:
+        attached = tuple(one for one in ask.attached if isinstance(one, int))
+        path.append(_asked(ask, attached))
+    return turns_for(path, ask.system_prompt, await images_of(store, path))
+
+
+async def images_of(store: Store, path: Sequence[Message]) -> dict[int, Image]:
+    """The newest images of a branch, as many as one request may carry."""
+    images: dict[int, Image] = {}
+    room = MOST_IMAGE_BYTES
+    for attachment_id in reversed([found for message in path for found in message.attachments]):
+        attachment = await store.attachment(attachment_id)
+        room -= len(attachment.content)
+        if room < 0:
+            break
+        images[attachment_id] = Image(attachment.content)
+    return images
+
+
+def _asked(ask: Ask, attached: tuple[int, ...]) -> Message:
+    """The question as it will be stored."""
+    values: tuple[Any, ...] = (
+        *(0, 0, ask.parent_id, "user", ask.text, "", Status.COMPLETE, 0.0, None),
+        *("", "", "", {}, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, "", "", "", "", "", "", 1, 1, attached),
+    )
+    return Message(*values)
 
 
 def turns_for(

@@ -9,8 +9,10 @@ Two options of a conversation (`Store.conversation_options`):
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from desktop.store.records import Option
+if TYPE_CHECKING:
+    from desktop.store.records import Option
 
 STAYS = "stays"
 LEAVES_TO = "leaves_to"

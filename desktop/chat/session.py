@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from desktop.chat import leaving
-from desktop.chat.context import MOST_IMAGE_BYTES, turns_for
+from desktop.chat.context import images_of, turns_for
 from desktop.chat.reply import Reply
 from desktop.chat.turns import Ask, Emit, Ended, NotStored, Started
 from desktop.store.faults import StoreFault
 from desktop.store.records import Message
 from desktop.store.store import Store
 from models.runtime.faults import Fault
-from models.runtime.values import Image
 from providers.base import ChatRequest, Provider
 from providers.errors import ProviderError
 
@@ -47,15 +46,16 @@ class Session:
         Cancelling the task stops the answer and keeps what there is of it; the task then ends normally.
         """
         started = await self._begin(ask, provider.name, provider.origin)
+        await self._note_choices(ask, started)
         emit(started)
         turn = asyncio.current_task()
         if turn is not None:
             self._turns.add(turn)
-        reply = Reply(started.answer)
+        reply = Reply(_because(started.answer, ask))
         saving = asyncio.create_task(self._save_while_streaming(reply, emit))
         try:
             path = await self._store.path_to(started.question.id)
-            turns = turns_for(path, ask.system_prompt, await self._images(path))
+            turns = turns_for(path, ask.system_prompt, await images_of(self._store, path))
             request = ChatRequest(
                 turns,
                 ask.sampling,
@@ -92,22 +92,20 @@ class Session:
             )
         )
 
+    async def _note_choices(self, ask: Ask, started: Started) -> None:
+        """What the person has just said of this conversation, before anything of it can leave."""
+        conversation_id = started.conversation.id
+        if ask.stays:
+            await self._store.set_conversation_option(conversation_id, leaving.STAYS, True)
+        if ask.agreed_to:
+            options = await self._store.conversation_options(conversation_id)
+            to = [*sorted(leaving.agreed(options) | {ask.agreed_to})]
+            await self._store.set_conversation_option(conversation_id, leaving.LEAVES_TO, list(to))
+
     async def _may_leave(self, started: Started, origin: str) -> bool:
         """Whether this conversation may go to a provider: asked of the store at the last moment, every time."""
         options = await self._store.conversation_options(started.conversation.id)
         return leaving.may_leave(options, origin)
-
-    async def _images(self, path: Sequence[Message]) -> dict[int, Image]:
-        """The newest images of a branch, as many as one request may carry."""
-        images: dict[int, Image] = {}
-        room = MOST_IMAGE_BYTES
-        for attachment_id in reversed([found for message in path for found in message.attachments]):
-            attachment = await self._store.attachment(attachment_id)
-            room -= len(attachment.content)
-            if room < 0:
-                break
-            images[attachment_id] = Image(attachment.content)
-        return images
 
     async def _save_while_streaming(self, reply: Reply, emit: Emit) -> None:
         refused = False
@@ -159,3 +157,11 @@ class Session:
                 return False
             self._left.pop(message_id, None)  # another attempt may have been faster
         return True
+
+
+def _because(answer: Message, ask: Ask) -> Message:
+    """The answer with why this model gives it, where another was asked first."""
+    if ask.instead_of is None:
+        return answer
+    provider, fault = ask.instead_of
+    return replace(answer, fault_facts={"instead_of": provider, "because": fault})

@@ -31,6 +31,12 @@ class Ask:
     adapters: tuple[Adapter, ...] = ()
     attached: tuple[NewAttachment | int, ...] = ()
     effort: Effort = Effort.AUTOMATIC
+    agreed_to: str = ""
+    """The provider that the person has just agreed this conversation may go to."""
+    stays: bool = False
+    """A new conversation is labelled from its first question on: it never leaves this device."""
+    instead_of: tuple[str, str] | None = None
+    """What people call the provider that could not answer, and why (a `RemoteFault`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,9 @@ from desktop.store.faults import StoreFault
 from desktop.viewmodels.answering import AnsweringViewModel
 from desktop.viewmodels.conversations import ConversationsViewModel
 from desktop.viewmodels.effort import EffortViewModel
+from desktop.viewmodels.failing_over import FailingOver
 from desktop.viewmodels.images import DraftImage, ImagesViewModel
+from desktop.viewmodels.leaving import LeavingViewModel
 from desktop.viewmodels.models import ModelsViewModel
 from desktop.viewmodels.notice import Notice
 from desktop.viewmodels.progress import AnswerProgress
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from desktop.chat.turns import Ask, SessionEvent, Started
     from desktop.store.records import Message
     from desktop.store.store import Store
+    from desktop.viewmodels.remote import RemoteChoice
 
 
 _FIRST = 100
@@ -97,6 +100,7 @@ class ChatViewModel(QObject):
         self.effort = EffortViewModel(bridge, store, conversations, models, self)
         self.effort.notice.connect(self.notice)
         self._live: _Live | None = None
+        self._over: Message | None = None  # the answer whose turn is ending
         self._opening: Job | None = None
         self._only_here: dict[int, Entry] = {}  # ended answers that the disk has refused so far
         self.images = ImagesViewModel(bridge, store, self)
@@ -104,6 +108,10 @@ class ChatViewModel(QObject):
         self.images.draft_changed.connect(self.state_changed)
         models.changed.connect(self.images.draft_changed)  # another model may see them
         self.answering = AnsweringViewModel(bridge, store, models, self)
+        self.leaving = LeavingViewModel(bridge, store, self)
+        self.leaving.notice.connect(self.notice)
+        self.leaving.changed.connect(lambda: models.keep_here(self.leaving.stays))
+        self._failing_over = FailingOver(settings, self._answer_here, self.notice.emit)
         self.transcript = TranscriptModel(self)
         self.transcript.images = self.images
         self.state = ChatState.IDLE
@@ -132,7 +140,8 @@ class ChatViewModel(QObject):
     @property
     def can_send(self) -> bool:
         """Whether nothing is being answered, and the open conversation is the one on screen."""
-        return self._live is None and self._on_screen == self._conversations.current_id
+        is_free = self._live is None and not self.leaving.is_asking
+        return is_free and self._on_screen == self._conversations.current_id
 
     def send(self, text: str) -> bool:
         """Ask, with the images of the draft. False when it can't be done now; the text then stays in the composer."""
@@ -145,7 +154,7 @@ class ChatViewModel(QObject):
             parent_id=entries[-1].message_id if entries else None,
             attached=tuple(image.id for image in self.images.draft),
         )
-        self._start(ask)
+        self._begin(ask)
         self.images.sent()
         return True
 
@@ -155,6 +164,8 @@ class ChatViewModel(QObject):
         current = self._models.current
         if self._models.sees is not False or current is None:
             return "", ()
+        if self._models.remote is not None:
+            return tr("{model} can't see images.", model=self._models.remote.name), ()
         hint = tr("{model} can't see images.", model=current.name)
         return hint, tuple((item.name, item.path) for item in self._models.seeing[:2])
 
@@ -167,7 +178,15 @@ class ChatViewModel(QObject):
         row = self.transcript.row_of(message_id)
         if row is None or row == 0 or not (self.can_send and self.is_whole):
             return
-        self._start(self._ask(answer_to=self.transcript.entries[row - 1].message_id))
+        self._begin(self._ask(answer_to=self.transcript.entries[row - 1].message_id))
+
+    def _answer_here(self, message_id: int, instead_of: tuple[str, str]) -> None:
+        """Answer the question of a failed answer with the model on this device, once."""
+        row = self.transcript.row_of(message_id)
+        if row is None or row == 0 or not (self.can_send and self.is_whole):
+            return
+        ask = self._ask(answer_to=self.transcript.entries[row - 1].message_id)
+        self._start(replace(ask, instead_of=instead_of), None)
 
     def edit(self, message_id: int, text: str) -> None:
         """Ask differently from this question on; what was there stays as a branch."""
@@ -177,7 +196,7 @@ class ChatViewModel(QObject):
         parent = self.transcript.entries[row - 1].message_id if row else None
         images = self.transcript.entries[row].images
         conversation_id = self._conversations.current_id
-        self._start(self._ask(text=text, conversation_id=conversation_id, parent_id=parent, attached=images))
+        self._begin(self._ask(text=text, conversation_id=conversation_id, parent_id=parent, attached=images))
 
     def show_branch(self, message_id: int, branch: int) -> None:
         """Show alternative number `branch` (from 1) of this message and what follows it."""
@@ -235,6 +254,7 @@ class ChatViewModel(QObject):
         if conversation_id is None:  # there is nothing to read: the next question must not wait
             self._on_screen = None
             self.answering.show(None, {})
+            self.leaving.show(None, {})
             self._older_are_read = True
             self.transcript.reset([])
         if self.state is ChatState.IDLE:
@@ -265,6 +285,7 @@ class ChatViewModel(QObject):
         self.images.show_draft(conversation_id, images)
         if conversation_id is not None:
             self.answering.show(conversation_id, chosen)
+            self.leaving.show(conversation_id, chosen)
         self._older_are_read = len(entries) < _FIRST
         self.transcript.reset(self._as_it_is_now(entries))
         if conversation_id is not None and not self._older_are_read:
@@ -345,44 +366,67 @@ class ChatViewModel(QObject):
             constraint=constraint,
             adapters=adapters,
             effort=Effort(self.effort.chosen),
+            stays=self.leaving.stays and conversation_id is None and answer_to is None,
         )
 
-    def _start(self, ask: Ask) -> None:
+    def _begin(self, ask: Ask) -> None:
+        """Answer, once the person has agreed to what leaves this device for it, if anything does."""
+        remote = self._models.remote
+        if remote is None or not self.leaving.must_ask(remote):
+            self._start(ask, remote)
+            return
+        agreed = replace(ask, agreed_to=remote.provider)
+        self.leaving.ask(
+            ask,
+            remote,
+            send=lambda: self._start(agreed, remote),
+            here=lambda: self._start(ask, None),
+            back=lambda: self._give_back(ask),
+        )
+        self.state_changed.emit()
+
+    def _start(self, ask: Ask, remote: RemoteChoice | None) -> None:
         self._save_draft.stop()
         self.draft = ""
         live = self._live = _Live(ask)
         self._answer_progress = AnswerProgress()
         self._set_state(ChatState.READING)
-        live.job = self._bridge.submit(self._turn(ask), self._turn_over, self._not_accepted)
+        live.job = self._bridge.submit(self._turn(ask, remote), self._turn_over, self._not_accepted)
 
-    async def _turn(self, ask: Ask) -> None:
-        provider = await self._models.provider()
+    async def _turn(self, ask: Ask, remote: RemoteChoice | None) -> None:
+        provider = await self._models.provider(remote)
         if provider is not None:
             await self._session.run_turn(ask, provider, lambda event: self._bridge.deliver(self._take, event))
 
     def _turn_over(self, _: None) -> None:
         """The turn's task has ended; when there was no model to ask, nothing was stored."""
         if self._live is not None and self._live.entry is None:
-            self._give_back(Notice(tr("There is no model to answer. Open a model file first.")))
+            self._give_back(self._live.ask)
+            self.notice.emit(Notice(tr("There is no model to answer. Open a model file first.")))
         self._live = None
         self._set_state(ChatState.IDLE)
+        over, self._over = self._over, None
+        if over is not None:
+            self._failing_over.over(over)
 
     def _not_accepted(self, error: Exception) -> None:
         accepted = self._live is not None and self._live.entry is not None
         if isinstance(error, StoreFault) and not accepted:
-            self._give_back(Notice.of(store_fault(error)))
+            assert self._live is not None
+            self._give_back(self._live.ask)
+            self.notice.emit(Notice.of(store_fault(error)))
         self._live = None
         self._set_state(ChatState.IDLE)
         if not isinstance(error, StoreFault):
             raise error
 
-    def _give_back(self, notice: Notice) -> None:
+    def _give_back(self, ask: Ask) -> None:
         """The question was not stored: back into the composer with it."""
-        if self._live is not None and self._live.ask.text:
-            self._replace_draft(self._live.ask.text)
-        if self._live is not None and self._live.ask.attached:
+        if ask.text:
+            self._replace_draft(ask.text)
+        if ask.attached:
             self.images.read_again()
-        self.notice.emit(notice)
+        self.state_changed.emit()
 
     def _take(self, event: SessionEvent) -> None:
         from desktop.chat.turns import Ended, NotStored, Started
@@ -439,6 +483,8 @@ class ChatViewModel(QObject):
         live.conversation_id = event.conversation.id
         live.question = entry_of(event.question)
         live.entry = entry_of(event.answer)
+        if asked_here:
+            self.leaving.follow(event.conversation.id, live.ask.agreed_to)
         if live.ask.conversation_id is None and live.ask.answer_to is None and asked_here:
             self._draft_of = self._on_screen = event.conversation.id
             self.images.follow(event.conversation.id)
@@ -501,6 +547,7 @@ class ChatViewModel(QObject):
             self.transcript.replace(row, entry)
         self._show_progress()
         self._conversations.refresh()
+        self._over = answer
 
     # ---- state
 

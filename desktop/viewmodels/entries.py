@@ -6,6 +6,7 @@ from desktop.i18n import tr
 from desktop.store.records import Message, Status
 from desktop.viewmodels.transcript import Entry
 from desktop.words.models import model_fault
+from desktop.words.remote import money, provider_name
 from models.runtime.faults import StopReason
 from providers.errors import kind_of
 
@@ -56,6 +57,10 @@ def _problem(message: Message) -> tuple[str, str]:
         return tr(
             "The model's context is full, so the answer ends here. Ask it to continue, or give it more context."
         ), ""
+    if message.stop_reason == StopReason.CONTENT_FILTERED:
+        return tr("The provider cut the answer short because of what is in it."), ""
+    if message.stop_reason == StopReason.TOOL_CALLS:
+        return tr("The model asked for a tool here. Alcove does not carry tools out yet."), ""
     if message.stop_reason == StopReason.LENGTH:
         return tr("This is the longest answer that the settings allow. Ask to continue for the rest."), ""
     if message.omitted_turns == 1:
@@ -75,7 +80,7 @@ def _footnote(message: Message) -> str:
     """Model, time, tokens and place, for the small line under a finished answer."""
     if message.status is Status.STREAMING:
         return ""
-    line = message.model
+    line = " · ".join(part for part in (message.model, _place(message)) if part)
     if message.generated_tokens and message.generate_ms > 0:
         line += " · " + tr(
             "{seconds} s · {count} tokens · {rate} tokens/s",
@@ -83,6 +88,24 @@ def _footnote(message: Message) -> str:
             count=f"{message.generated_tokens:,}",
             rate=f"{message.generated_tokens / message.generate_ms * 1000:.0f}",
         )
+    if message.provider:
+        line += " · " + _cost(message)
     if message.status is Status.STOPPED:
         line += " · " + tr("stopped")
     return line
+
+
+def _place(message: Message) -> str:
+    """Where an answer was made, when that is not plain: elsewhere, or here because elsewhere could not."""
+    if message.provider:
+        return provider_name(message.provider)
+    if instead_of := str(message.fault_facts.get("instead_of", "")):
+        return tr("on this device, because {provider} could not answer", provider=instead_of)
+    return ""
+
+
+def _cost(message: Message) -> str:
+    """Unknown is not nothing."""
+    if not message.cost:
+        return tr("cost not known")
+    return money(message.cost, message.currency)

@@ -15,7 +15,6 @@ from desktop.keys import (
     KeyStatus,
     drop,
     hold,
-    places,
     remove,
     save,
     status,
@@ -24,22 +23,32 @@ from desktop.keys import (
 from desktop.viewmodels.hub_link import HubLink
 from desktop.viewmodels.hub_words import hub_sentence
 from desktop.words.keys import key_problem_words, keychain_words
+from desktop.words.models import model_fault
+from providers.errors import ProviderError
+from providers.keys import HUB, KeyPlace
 
 
 class KeysViewModel(QObject):
-    """One key, the hub's. `changed` for all that is shown."""
+    """One key: the hub's, or that of a provider. `changed` for all that is shown."""
 
     changed = Signal()
 
     def __init__(
-        self, bridge: Bridge, link: HubLink, hub: str, online: bool, parent: QObject | None = None
+        self,
+        bridge: Bridge,
+        link: HubLink,
+        place: KeyPlace,
+        whose: str,
+        online: bool,
+        parent: QObject | None = None,
     ) -> None:
-        """`hub`: its address. `online`: whether there is a broker, which tests a key and can hold one."""
+        """`whose`: what people call who takes it. `online`: whether there is a broker that may ask there."""
         super().__init__(parent)
         self._bridge = bridge
         self._link = link
         self._online = online
-        (self.place,) = places(hub)
+        self.place = place
+        self.whose = whose
         self._status: KeyStatus | None = None
         self._held = False  # in the broker, for this run
         self.busy = False
@@ -102,9 +111,15 @@ class KeysViewModel(QObject):
                     "closed or started again."
                 )
                 if self._online
-                else tr("Turn the network switch to “Downloads” to put in a key for one run."),
+                else self._not_online,
             )
         )
+
+    @property
+    def _not_online(self) -> str:
+        if self.place.owner == HUB:
+            return tr("Turn the network switch to “Downloads” to put in a key for one run.")
+        return tr("Turn the network switch to “Remote models” to put in a key for one run.")
 
     # ---- what a person can do
 
@@ -153,9 +168,18 @@ class KeysViewModel(QObject):
         code = error.code if isinstance(error, KeyFailed) else ""
         if code.startswith("keychain_"):
             problem = keychain_words(code)
+        elif code:
+            problem = key_problem_words(code)
         else:
-            problem = key_problem_words(code) if code else hub_sentence(error).text
+            problem = self._refusal(error)
         self._look_again("", problem)
+
+    def _refusal(self, error: Exception) -> str:
+        if isinstance(error, ProviderError):
+            sentence = model_fault(error.kind, error.detail, {"provider": self.whose, **error.facts}, "")
+            told = tr("It said: “{words}”", words=sentence.detail) if sentence.detail else ""
+            return " ".join(part for part in (sentence.text, told) if part)
+        return hub_sentence(error).text
 
     def _found(self, found: KeyStatus) -> None:
         self._status = found
@@ -174,9 +198,11 @@ class KeysViewModel(QObject):
         self._look_again(tr("The key was removed."))
 
     def _works(self, account: str) -> None:
-        self._look_again(
-            tr("{host} takes the key; it belongs to {account}.", host=self.place.host, account=account)
-        )
+        if account:
+            told = tr("{host} takes the key; it belongs to {account}.", host=self.place.host, account=account)
+        else:
+            told = tr("{host} takes the key.", host=self.place.host)
+        self._look_again(told)
 
     def _look_again(self, said: str, problem: str = "") -> None:
         """Show how it stands now, with the outcome beside it."""

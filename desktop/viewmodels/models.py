@@ -16,6 +16,7 @@ from desktop.known_models import model_name
 from desktop.own_settings import options_for
 from desktop.settings import Settings
 from desktop.viewmodels.notice import Notice
+from desktop.viewmodels.remote_choice import EFFORTS, RemoteInUse
 from desktop.words.models import model_fault
 from desktop.words.sentence import gigabytes, graphics_cards
 from models.starter import starter_path
@@ -26,14 +27,19 @@ if TYPE_CHECKING:
     from desktop.library import Library
     from desktop.templates import Templates
     from desktop.viewmodels.model_settings import ModelSettingsViewModel
+    from desktop.viewmodels.remote import RemoteChoice
     from desktop.viewmodels.template import TemplateViewModel
     from models.library.entry import LibraryEntry
     from models.runtime.values import LoadOptions, ModelCard, Placement
+    from providers.base import Provider
     from providers.events import LoadProgress, ModelReady
 
 Inspect = Callable[[Path], Awaitable["ModelCard"]]
 """Read a file's header in a locked process. Raises `ProviderError`."""
 
+
+REMOTE = "remote:"
+"""What the path of a model elsewhere begins with, in the picker. No absolute path does."""
 
 _STORES = {
     "hugging_face": "From the Hugging Face cache.",
@@ -97,14 +103,28 @@ class ModelsViewModel(QObject):
             None  # the chat templates of models; set by what puts the parts together
         )
         self.loading: float | None = None
-        self.efforts: tuple[
-            str, ...
-        ] = ()  # how much thinking may be asked for, of the model that was loaded last
-        self.sees: bool | None = None  # whether the model in use sees images; None while nobody has looked
+        self._efforts: tuple[str, ...] = ()  # of the model that was loaded last
+        self._sees: bool | None = None  # None while nobody has looked
+        self.elsewhere = RemoteInUse(settings)
         self._reload_later = QTimer(self, singleShot=True, interval=800)
         self._reload_later.timeout.connect(self.load)
 
     # ---- what there is
+
+    @property
+    def remote(self) -> RemoteChoice | None:
+        """The model elsewhere that answers the next question; None for one on this device."""
+        return self.elsewhere.current
+
+    @property
+    def efforts(self) -> tuple[str, ...]:
+        """How much thinking may be asked for, of the model in use."""
+        return EFFORTS if self.remote is not None else self._efforts
+
+    @property
+    def sees(self) -> bool | None:
+        """Whether the model in use sees images; None while nobody knows."""
+        return self._sees if self.remote is None else self.remote.sees
 
     @property
     def current_path(self) -> Path | None:
@@ -117,6 +137,19 @@ class ModelsViewModel(QObject):
         own = [self._item(path) for path in dict.fromkeys(paths) if path is not None]
         known = {item.path for item in own}
         return (*own, *(_found_item(entry) for entry in self._found.values() if entry.path not in known))
+
+    @property
+    def remote_items(self) -> tuple[ModelItem, ...]:
+        """The models elsewhere, as lines of the picker. Those that can't be asked for this conversation say why."""
+        remote = self.elsewhere.models
+        if remote is None:
+            return ()
+        why = ""
+        if not remote.can_reach:
+            why = tr("The network switch does not let remote models out.")
+        elif self.elsewhere.stays:
+            why = tr("This conversation never leaves this device.")
+        return tuple(_remote_item(choice, why) for choice in remote.choices)
 
     @property
     def current(self) -> ModelItem | None:
@@ -203,6 +236,10 @@ class ModelsViewModel(QObject):
 
     @property
     def chip_text(self) -> str:
+        if (remote := self.remote) is not None:
+            return tr(
+                "Leaves this device · {model} · {provider}", model=remote.name, provider=remote.provider_name
+            )
         item = self.current
         if item is None:
             return tr("On this device · no model")
@@ -216,6 +253,8 @@ class ModelsViewModel(QObject):
 
     @property
     def chip_tooltip(self) -> str:
+        if (remote := self.remote) is not None:
+            return tr("What you ask goes to {host}. Choose a model", host=remote.host)
         placement = self._placement
         if placement is None:
             return tr("Choose a model")
@@ -237,11 +276,29 @@ class ModelsViewModel(QObject):
 
     def choose(self, path: str) -> None:
         """Use this model from now on; the conversation stays."""
+        if path.startswith(REMOTE) and self.elsewhere.models is not None:
+            choice = self.elsewhere.models.choice(path.removeprefix(REMOTE))
+            if choice is not None:
+                self.choose_remote(choice)
+            return
+        self.elsewhere.choose(None)
         self._settings.set("model.current", "" if Path(path) == self._starter else path)
         self._placement = None
-        self.sees = None
-        self.efforts = ()
+        self._sees = None
+        self._efforts = ()
         self.load()
+
+    def choose_remote(self, choice: RemoteChoice) -> None:
+        """Ask this model elsewhere from now on. Nothing is sent until something is asked."""
+        self.elsewhere.choose(choice)
+        self.cancel_loading()
+        self.changed.emit()
+
+    def keep_here(self, stays: bool) -> None:
+        """Whether the open conversation never leaves this device: then the model on it answers, whatever is chosen."""
+        if stays != self.elsewhere.stays:
+            self.elsewhere.stays = stays
+            self.changed.emit()
 
     def choose_starter(self) -> None:
         """Use the model that came with Alcove."""
@@ -355,6 +412,8 @@ class ModelsViewModel(QObject):
         """Load the chosen model in the background. Does nothing when it is loaded."""
         path = self.current_path
         self.cancel_loading()
+        if self.remote is not None:  # the memory is not needed now
+            return
         if path is None:
             self.notice.emit(Notice(tr("The starter model is missing. Open a model file to begin.")))
             return
@@ -379,7 +438,7 @@ class ModelsViewModel(QObject):
                 self._set_loading(fraction)
             case ModelReady(placement, efforts):
                 self._placement = placement
-                self.efforts = efforts
+                self._efforts = efforts
                 self._tell_of_gpu(placement)
                 self._set_loading(None)
 
@@ -418,8 +477,10 @@ class ModelsViewModel(QObject):
         self.loading = fraction
         self.changed.emit()
 
-    async def provider(self) -> Loadable | None:
-        """The model that answers now, for a turn. Runs on core."""
+    async def provider(self, remote: RemoteChoice | None = None) -> Provider | None:
+        """The model that answers a turn: this one elsewhere, else the one on this device. Runs on core."""
+        if remote is not None and self.elsewhere.models is not None:
+            return self.elsewhere.models.model_of(remote)
         path = self.current_path
         return None if path is None else await self._shelf.take(path, await self._options(path))
 
@@ -432,8 +493,8 @@ class ModelsViewModel(QObject):
         return replace(options_for(self._settings, path), projector=projector)
 
     def _looked_for_projector(self, path: Path, found: bool) -> None:
-        if path == self.current_path and found is not self.sees:
-            self.sees = found
+        if path == self.current_path and found is not self._sees:
+            self._sees = found
             self.changed.emit()
 
     @property
@@ -441,6 +502,15 @@ class ModelsViewModel(QObject):
         """Models of this disk that see images."""
         found = (entry for entry in self._found.values() if entry.projectors and entry.problem is None)
         return tuple(_found_item(entry) for entry in found)
+
+
+def _remote_item(choice: RemoteChoice, why: str) -> ModelItem:
+    """A model elsewhere as a line of the picker. `why` it can't be asked now; "" when it can."""
+    size = tr("reads {count} tokens", count=f"{choice.context_tokens:,}") if choice.context_tokens else ""
+    sees = tr("sees images") if choice.sees else ""
+    parts = (tr("Leaves this device"), choice.provider_name, size, sees)
+    detail = " · ".join(part for part in parts if part)
+    return ModelItem(REMOTE + choice.key, choice.name, detail, why, bool(why))
 
 
 def _is_no_matter(error: Exception) -> None:

@@ -29,6 +29,7 @@ class AnswerProgress:
         self._pieces = 0
         self._context = 0
         self._usage: Usage | None = None
+        self._waits_until: float | None = None  # a service is busy, and asked again then
 
     def take(self, event: SessionEvent) -> None:
         from desktop.chat.turns import Ended, Started
@@ -39,6 +40,7 @@ class AnswerProgress:
             ReasoningDelta,
             TextDelta,
             Usage,
+            Waiting,
         )
 
         match event:
@@ -62,6 +64,9 @@ class AnswerProgress:
                     self.fraction = None
                     self._stage = "answering"
                 self._pieces += 1
+            case Waiting(seconds):
+                self._waits_until = self._clock() + seconds
+                self._stage = "busy"
             case Usage():
                 self._usage = event
             case Ended():
@@ -93,6 +98,9 @@ class AnswerProgress:
                 return self._answering(now)
             case "over":
                 return self._over()
+            case "busy" if self._waits_until is not None and now < self._waits_until:
+                seconds = self._waits_until - now
+                return tr("The provider is busy; asking again in {seconds} s", seconds=f"{seconds:.0f}")
         return tr("Starting…") if self._started else ""
 
     def _left(self, now: float) -> str:
@@ -126,4 +134,6 @@ class AnswerProgress:
 
     @staticmethod
     def _of_context(used: int, context: int) -> str:
+        if not context:
+            return tr("{used} tokens", used=f"{used:,}")
         return tr("{used} of {context} tokens of context", used=f"{used:,}", context=f"{context:,}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from PySide6.QtCore import QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy
 
 from desktop.views.theme import Theme
@@ -22,6 +22,22 @@ class Shape(Enum):
     CARD = "card"  # where it runs
     PILL = "pill"  # the network is shut, and the system keeps it shut
     DASHED_PILL = "dashed pill"  # nothing enforces it
+    ARROW = "arrow"  # it leaves this device
+
+
+def _arrow(area: QRectF, ltr: bool) -> QPolygonF:
+    """A sign that points out of the window."""
+    tip = min(10.0, area.height() / 2)
+    points = [
+        QPointF(area.left(), area.top()),
+        QPointF(area.right() - tip, area.top()),
+        QPointF(area.right(), area.center().y()),
+        QPointF(area.right() - tip, area.bottom()),
+        QPointF(area.left(), area.bottom()),
+    ]
+    if not ltr:
+        points = [QPointF(area.left() + area.right() - point.x(), point.y()) for point in points]
+    return QPolygonF(points)
 
 
 class Chip(QAbstractButton):
@@ -44,6 +60,7 @@ class Chip(QAbstractButton):
 
     def show_look(self, shape: Shape, icon: str, token: str) -> None:
         self._shape, self._icon, self._token = shape, icon, token
+        self.updateGeometry()
         self.update()
 
     def show_text(self, text: str) -> None:
@@ -61,6 +78,7 @@ class Chip(QAbstractButton):
     def sizeHint(self) -> QSize:
         icon = self._theme.scaled(_ICON)
         width = self.fontMetrics().horizontalAdvance(self.text()) + icon + _GAP + 2 * _PADDING + 4
+        width += 6 if self._shape is Shape.ARROW else 0
         return QSize(width, self.fontMetrics().height() + 12)
 
     def minimumSizeHint(self) -> QSize:
@@ -106,7 +124,10 @@ class Chip(QAbstractButton):
         token = "selected" if self.isDown() else "hover" if self.underMouse() else "page"
         painter.setPen(pen)
         painter.setBrush(self._theme.color(token))
-        painter.drawRoundedRect(area, radius, radius)
+        if self._shape is Shape.ARROW:
+            painter.drawPolygon(_arrow(area, self.layoutDirection() == Qt.LayoutDirection.LeftToRight))
+        else:
+            painter.drawRoundedRect(area, radius, radius)
         if self._progress is not None:
             self._paint_progress(painter, area)
 

@@ -55,6 +55,7 @@ def commands() -> tuple[Command, ...]:
         Command("next", tr("Conversation below"), ("Alt+Down",), by_name=False),
         Command("stop", tr("Stop the answer, or close a bar"), ("Esc",), by_name=False),
         Command("sidebar", tr("Show or hide the list of conversations"), ("Ctrl+B",)),
+        Command("keep_here", tr("This conversation never leaves this device: on or off")),
         Command("network", tr("What can leave this computer")),
         Command("remote", tr("Remote models: providers and keys")),
         Command("ledger", tr("What left this computer: the ledger")),

@@ -10,6 +10,7 @@ from desktop.i18n import tr
 from desktop.processes.switch import Position
 from desktop.viewmodels.answering import AnsweringViewModel
 from desktop.viewmodels.conversations import ConversationsViewModel
+from desktop.viewmodels.leaving import LeavingViewModel
 from desktop.viewmodels.models import ModelsViewModel
 from desktop.viewmodels.network import NetworkViewModel
 from desktop.views.chips import Chip, Shape
@@ -26,6 +27,7 @@ class Header(QWidget):
     model_clicked = Signal()
     network_clicked = Signal()
     answers_clicked = Signal()
+    label_clicked = Signal()
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -51,6 +53,14 @@ class Header(QWidget):
             self.answers_clicked.emit,
         )
         self.answers.hide()
+        self.label = icon_button(
+            theme,
+            "house",
+            tr("Never leaves this device"),
+            tr("Keep this conversation on this device, whatever model is chosen"),
+            self.label_clicked.emit,
+        )
+        self.label.hide()
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -61,7 +71,8 @@ class Header(QWidget):
         self._grid.addWidget(self.toggle, 0, 0)
         self._grid.addWidget(self.title, 0, 1)
         self._grid.addWidget(self.network_chip, 0, 3)
-        self._grid.addWidget(self.answers, 0, 4)
+        self._grid.addWidget(self.label, 0, 4)
+        self._grid.addWidget(self.answers, 0, 5)
         self._grid.setColumnStretch(1, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -78,7 +89,7 @@ class Header(QWidget):
         self._narrow = narrow
         self._grid.removeWidget(self.model_chip)
         if narrow:
-            self._grid.addWidget(self.model_chip, 1, 0, 1, 5, Qt.AlignmentFlag.AlignRight)
+            self._grid.addWidget(self.model_chip, 1, 0, 1, 6, Qt.AlignmentFlag.AlignRight)
         else:
             self._grid.addWidget(self.model_chip, 0, 2)
 
@@ -115,6 +126,23 @@ class Header(QWidget):
         show()
         self.answers.show()
 
+    def bind_leaving(self, leaving: LeavingViewModel) -> None:
+        """Show whether the open conversation is kept on this device, and offer to change it."""
+
+        def show() -> None:
+            name = tr("Never leaves this device")
+            words = (
+                tr("This conversation never leaves this device. Click to take the label off")
+                if leaving.stays
+                else tr("Keep this conversation on this device, whatever model is chosen")
+            )
+            describe(self.label, name, words, tip=True)
+            self.label.show_marked(leaving.stays)
+
+        leaving.changed.connect(show)
+        show()
+        self.label.show()
+
     def _show_conversation(self) -> None:
         assert self._conversations is not None
         self.show_title(self._conversations.current_title or tr("New conversation"))
@@ -128,6 +156,10 @@ class Header(QWidget):
         text = self._models.chip_text
         if self._models.loading is not None:
             text = tr("{where} · loading {percent} %", where=text, percent=round(self._models.loading * 100))
+        if self._models.remote is None:
+            self.model_chip.show_look(Shape.CARD, "cpu", "text_soft")
+        else:
+            self.model_chip.show_look(Shape.ARROW, "arrow-up-right", "warning")
         self.model_chip.show_text(text)
         self.model_chip.show_progress(self._models.loading)
         describe(self.model_chip, text, self._models.chip_tooltip, tip=True)
@@ -135,6 +167,8 @@ class Header(QWidget):
     def _show_network(self, network: NetworkViewModel) -> None:
         if not network.enforced:
             self.network_chip.show_look(Shape.DASHED_PILL, "shield-alert", "warning")
+        elif network.position is Position.REMOTE:
+            self.network_chip.show_look(Shape.PILL, "arrow-up-right", "warning")
         elif network.position is not Position.OFFLINE:
             self.network_chip.show_look(Shape.PILL, "arrow-down", "link")
         else:

@@ -11,7 +11,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QProgressBar, QWidget
 
 from desktop.i18n import tr
-from desktop.viewmodels.models import ModelItem, ModelsViewModel
+from desktop.viewmodels.models import REMOTE, ModelItem, ModelsViewModel
 from desktop.views.commands import readable
 from desktop.views.popover import Popover
 from desktop.views.row_painter import LINE, NOWHERE, TWO_LINES, Line, RowPainter
@@ -30,6 +30,7 @@ class ModelPicker(Popover):
     file_wanted = Signal()
     page_wanted = Signal(str)
     settings_wanted = Signal(str)  # the path of a model
+    remote_wanted = Signal()  # the page about providers of remote models
 
     def __init__(self, theme: Theme, window: QWidget, models: ModelsViewModel) -> None:
         super().__init__(theme, window, tr("Models"), tr("Search models"))
@@ -80,6 +81,12 @@ class ModelPicker(Popover):
             models.try_gpu_again,
             tr("Load the model in use with the GPU, whose driver failed before"),
         )
+        self.remote = push_button(
+            tr("Remote models…"),
+            "plain",
+            self._want_remote,
+            tr("Providers of models that do not run on this computer"),
+        )
         below = QHBoxLayout()
         below.addWidget(self.find_more)
         below.addWidget(self.all_models)
@@ -88,6 +95,7 @@ class ModelPicker(Popover):
         about_this = QHBoxLayout()
         about_this.addWidget(self.own_settings)
         about_this.addWidget(self.try_gpu)
+        about_this.addWidget(self.remote)
         about_this.addStretch(1)
         about_this.addWidget(self.cancel)
         self.column.addWidget(self.progress)
@@ -111,7 +119,7 @@ class ModelPicker(Popover):
         assert chip is not None
         width = min(self._theme.scaled(_WIDTH), window.width() - 32)
         below = chip.mapTo(window, QPoint(0, chip.height() + 6))
-        rows = min(_MOST_ROWS, max(1, len(self._models.items)))
+        rows = min(_MOST_ROWS, max(1, len(self._models.items) + len(self._models.remote_items)))
         height = min(self._theme.scaled(_AROUND_ROWS + rows * TWO_LINES), window.height() - below.y() - 16)
         start = (
             below.x()
@@ -126,12 +134,13 @@ class ModelPicker(Popover):
             return
         self.place(self._room())
         self.note.setText(
-            tr("Looking for models on this disk…")
-            if self._models.looking
-            else tr("Models run on this computer. Nothing is sent anywhere.")
+            tr("Looking for models on this disk…") if self._models.looking else _where(self._models)
         )
         current = self._models.current
-        self._rows.show(_fitting(self._models.items, self.field.text()), current.path if current else "")
+        items = (*self._models.items, *self._models.remote_items)
+        remote = self._models.remote
+        in_use = REMOTE + remote.key if remote is not None else current.path if current else ""
+        self._rows.show(_fitting(items, self.field.text()), in_use)
         loading = self._models.loading
         self.own_settings.setEnabled(current is not None)
         self.try_gpu.setVisible(self._models.gpu_failed and loading is None)
@@ -143,6 +152,10 @@ class ModelPicker(Popover):
 
     def _take(self, index: QModelIndex) -> None:
         self._models.choose(self._rows.item(index.row()).path)
+
+    def _want_remote(self) -> None:
+        self.dismiss()
+        self.remote_wanted.emit()
 
     def _want_file(self) -> None:
         self.dismiss()
@@ -170,7 +183,7 @@ class ModelPicker(Popover):
 
     def _show_menu(self, at: QPoint) -> None:
         index = self.list.indexAt(at)
-        if index.isValid():
+        if index.isValid() and not self._rows.item(index.row()).path.startswith(REMOTE):
             menu = QMenu(self)
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             text = tr("Take off this list (the file stays)") + "\t" + readable("Del")
@@ -180,8 +193,18 @@ class ModelPicker(Popover):
             menu.popup(self.list.viewport().mapToGlobal(at))
 
     def _forget(self, index: QModelIndex) -> None:
-        if index.isValid():
+        if index.isValid() and not self._rows.item(index.row()).path.startswith(REMOTE):
             self._models.forget(self._rows.item(index.row()).path)
+
+
+def _where(models: ModelsViewModel) -> str:
+    """What choosing a model means for what is asked."""
+    if models.remote_items:
+        return tr(
+            "Models on this computer send nothing anywhere. Those that leave this device get what you ask them; "
+            "you see it first."
+        )
+    return tr("Models run on this computer. Nothing is sent anywhere.")
 
 
 def ask_for_model_file(parent: QWidget) -> str:
@@ -230,7 +253,8 @@ class _Models(QAbstractListModel):
             return ", ".join(part for part in (in_use, item.detail, item.remark) if part)
         if role == LINE:
             below = " · ".join(part for part in (item.detail, item.remark) if part)
-            icon = "file-warning" if item.missing else "check" if item.path == self._current else "cpu"
+            place = "arrow-up-right" if item.path.startswith(REMOTE) else "cpu"
+            icon = "file-warning" if item.missing else "check" if item.path == self._current else place
             return Line(item.name, below, icon=icon, soft=item.missing)
         return None
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QDialog
 
     from desktop.viewmodels.keys import KeysViewModel
+    from desktop.viewmodels.leaving import Preview
     from desktop.viewmodels.models_page import ModelsPageViewModel
     from desktop.viewmodels.quantize import QuantizeViewModel
     from desktop.views.command_palette import CommandPalette
@@ -127,10 +128,13 @@ class MainWindow(QMainWindow):
         header.network_clicked.connect(self._show_network)
         header.answers_clicked.connect(self._show_answers)
         header.bind_answering(self._chat.answering)
+        header.bind_leaving(self._chat.leaving)
+        header.label_clicked.connect(self._keep_here)
         self.page.status.bind(self._chat, self._models)
         self.page.composer.model_dropped.connect(self._models.open_file)
         self.page.composer.model_wanted.connect(self._choose_model)
         self.page.computer_asked.connect(self._show_computer)
+        self._chat.leaving.asked.connect(self._ask_before_leaving)
         self._models.template_wanted.connect(self._show_template_of)
         self._models.settings_wanted.connect(self._show_model_settings)
         self._models.smaller_wanted.connect(self.make_smaller)
@@ -180,6 +184,7 @@ class MainWindow(QMainWindow):
             "models": lambda: self.area.show_models("library"),
             "find_models": lambda: self.area.show_models("find"),
             "downloads": lambda: self.area.show_models("downloads"),
+            "keep_here": self._keep_here,
             "remote": lambda: self.area.show_page(REMOTE),
             "ledger": lambda: self.area.show_page(LEDGER),
             "costs": lambda: self.area.show_page(COSTS),
@@ -271,6 +276,7 @@ class MainWindow(QMainWindow):
             self._model_panel.file_wanted.connect(self._open_model_file)
             self._model_panel.settings_wanted.connect(self._show_model_settings)
             self._model_panel.page_wanted.connect(self.area.show_models)
+            self._model_panel.remote_wanted.connect(lambda: self.area.show_page(REMOTE))
         page: Any = self.area.front or self.page
         self._model_panel.open_below(page.header.model_chip)
 
@@ -362,6 +368,18 @@ class MainWindow(QMainWindow):
 
         if self._keys is not None:
             self._open(secrets_dialog(self.theme, self, self._keys))
+
+    def _ask_before_leaving(self, preview: Preview) -> None:
+        from desktop.views.leaving_dialog import LeavingDialog
+
+        dialog = LeavingDialog(self.theme, self, self._chat.leaving, preview)
+        dialog.facts_wanted.connect(lambda: self.area.show_page(REMOTE, preview.choice.provider))
+        self._open(dialog)
+
+    def _keep_here(self) -> None:
+        """Label the open conversation, or take the label off."""
+        leaving = self._chat.leaving
+        leaving.keep_here(not leaving.stays)
 
     def _show_computer(self) -> None:
         from desktop.views.dialogs import computer_dialog

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 
 from desktop.i18n import tr
 from desktop.words.keys import keychain_words
@@ -10,6 +11,29 @@ from desktop.words.sentence import Sentence
 from providers.remote.faults import RemoteFault
 
 Facts = Mapping[str, int | str]
+
+_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
+
+
+def provider_name(provider: str) -> str:
+    """What people call a provider, by its id."""
+    from providers.remote.catalogue import catalogue
+
+    service = catalogue().get(provider)
+    return service.name if service is not None else tr("a server of your own")
+
+
+def money(amount: str, currency: str) -> str:
+    """A decimal number as money, with as many digits as a small price needs: "$0.0042", "$12.30"."""
+    try:
+        value = Decimal(amount)
+    except InvalidOperation:
+        return tr("cost not known")
+    shown = f"{value:,.2f}" if value >= 1 or value == 0 else f"{value:.2g}"
+    if "e" in shown:
+        shown = f"{value:.6f}"
+    sign = _SIGNS.get(currency)
+    return f"{sign}{shown}" if sign else f"{shown} {currency}".strip()
 
 
 def remote_fault(fault: RemoteFault, detail: str, facts: Facts, model: str) -> Sentence:

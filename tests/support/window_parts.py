@@ -37,6 +37,7 @@ from providers.base import ChatRequest
 from providers.echo import Echo
 from providers.errors import ProviderError
 from providers.events import Event, LoadProgress, ModelReady, PromptProgress
+from providers.keys import hub_key
 
 PLACEMENT = Placement("CPU", False, 0, 30, "No graphics card was found.", 1, 2, 8192)
 LOCKED = LockReport(
@@ -133,7 +134,7 @@ class WindowParts:
             Paths(home),
         )
         self.library = self.models_page.library
-        self.keys = KeysViewModel(self.bridge, self.link, self.network.hub, online=False)
+        self.keys = KeysViewModel(self.bridge, self.link, hub_key(self.network.hub), "the hub", online=False)
         self.window = MainWindow(
             self.conversations,
             self.chat,

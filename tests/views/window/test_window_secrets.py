@@ -24,6 +24,7 @@ from desktop.viewmodels.keys import KeysViewModel
 from desktop.views.models_page.hub_pane import HubPane
 from desktop.views.secrets_dialog import SecretsDialog
 from models.hub_values import Found, Gate, Page
+from providers.keys import hub_key
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the Secret Service is Linux's"),
@@ -112,7 +113,7 @@ def test_without_a_keychain_a_key_is_held_for_this_run_and_tested(tmp_path: Path
         write_switch(str(tmp_path), Switch(Position.DOWNLOADS, hub.url, plain_http=True))
         assert open_way_out(str(tmp_path), {"PATH": os.environ["PATH"]}) == ""
         parts, link = WindowParts(tmp_path), HubLink()
-        parts.keys = KeysViewModel(parts.bridge, link, hub.url, online=True)
+        parts.keys = KeysViewModel(parts.bridge, link, hub_key(hub.url), "the hub", online=True)
         try:
             dialog = opened(parts, qtbot)
             assert "gone when Alcove is closed" in dialog.notice.text() and dialog.notice.isVisible()

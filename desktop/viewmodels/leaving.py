@@ -1,0 +1,147 @@
+"""Whether the open conversation may leave this device: its label, what the person agreed to, and being asked first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop.bridge import Bridge
+from desktop.chat.leaving import STAYS, agreed, stays
+from desktop.i18n import tr
+from desktop.store.faults import StoreFault
+from desktop.viewmodels.notice import Notice
+from desktop.viewmodels.remote import RemoteChoice
+from desktop.words.store import store_fault
+
+if TYPE_CHECKING:
+    from desktop.chat.turns import Ask
+    from desktop.store.records import Option
+    from desktop.store.store import Store
+    from models.runtime.values import Turn
+
+_CHARACTERS_PER_TOKEN = 4  # of English; other languages need more tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Exactly what would be sent: the turns are those of the request itself."""
+
+    choice: RemoteChoice
+    turns: tuple[Turn, ...]
+
+    @property
+    def characters(self) -> int:
+        return sum(len(turn.text) for turn in self.turns)
+
+    @property
+    def images(self) -> int:
+        return sum(len(turn.images) for turn in self.turns)
+
+    @property
+    def summary(self) -> str:
+        """How much it is, in a sentence."""
+        said = tr(
+            "{messages} messages with {characters} characters, about {tokens} tokens",
+            messages=len(self.turns),
+            characters=f"{self.characters:,}",
+            tokens=f"{max(1, self.characters // _CHARACTERS_PER_TOKEN):,}",
+        )
+        return said + (" " + tr("and {count} images.", count=self.images) if self.images else ".")
+
+
+class LeavingViewModel(QObject):
+    """`asked` with a `Preview`: the person is to decide, by `agree`, `answer_here` or `decline`."""
+
+    changed = Signal()
+    asked = Signal(object)
+    notice = Signal(object)
+
+    def __init__(self, bridge: Bridge, store: Store, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._bridge = bridge
+        self._store = store
+        self._conversation: int | None = None
+        self._agreed: frozenset[str] = frozenset()
+        self._decide: tuple[Callable[[], None], Callable[[], None], Callable[[], None]] | None = None
+        self.stays = False
+
+    def show(self, conversation_id: int | None, options: Mapping[str, Option]) -> None:
+        """Another conversation is open, with these options."""
+        self._conversation = conversation_id
+        self._agreed = agreed(options)
+        self.stays = stays(options)
+        self.changed.emit()
+
+    def follow(self, conversation_id: int, agreed_to: str) -> None:
+        """The conversation that did not exist yet exists now, with what was chosen for it."""
+        self._conversation = conversation_id
+        if agreed_to:
+            self._agreed |= {agreed_to}
+
+    def keep_here(self, stays: bool) -> None:
+        """Label the conversation, or take the label off. One that does not exist yet takes it along when it does."""
+        self.stays = stays
+        self.changed.emit()
+        if self._conversation is not None:
+            value = True if stays else None
+            work = self._store.set_conversation_option(self._conversation, STAYS, value)
+            self._bridge.submit(work, failed=lambda error: self._not_stored(error, stays))
+
+    def _not_stored(self, error: Exception, wanted: bool) -> None:
+        if not isinstance(error, StoreFault):
+            raise error
+        self.stays = not wanted
+        self.changed.emit()
+        self.notice.emit(Notice.of(store_fault(error)))
+
+    def must_ask(self, choice: RemoteChoice) -> bool:
+        """Whether the person has not agreed yet that this conversation goes there."""
+        return choice.provider not in self._agreed
+
+    # ---- asking
+
+    @property
+    def is_asking(self) -> bool:
+        return self._decide is not None
+
+    def ask(
+        self,
+        ask: Ask,
+        choice: RemoteChoice,
+        send: Callable[[], None],
+        here: Callable[[], None],
+        back: Callable[[], None],
+    ) -> None:
+        """Show what would be sent and wait for the person: `send` it, answer it `here`, or `back` with it."""
+        from desktop.chat.context import turns_of
+
+        self._decide = (send, here, back)
+        self._bridge.submit(
+            turns_of(self._store, ask),
+            lambda turns: self.asked.emit(Preview(choice, turns)),
+            self._no_preview,
+        )
+
+    def _no_preview(self, error: Exception) -> None:
+        self.decline()
+        if not isinstance(error, StoreFault | LookupError):
+            raise error
+        if isinstance(error, StoreFault):
+            self.notice.emit(Notice.of(store_fault(error)))
+
+    def agree(self) -> None:
+        self._end(0)
+
+    def answer_here(self) -> None:
+        self._end(1)
+
+    def decline(self) -> None:
+        self._end(2)
+
+    def _end(self, choice: int) -> None:
+        decide, self._decide = self._decide, None
+        if decide is not None:
+            decide[choice]()

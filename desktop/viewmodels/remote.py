@@ -1,0 +1,284 @@
+"""Remote models in the window: which providers are switched on, which models they have, and which one was chosen.
+
+Switching a provider writes one small file, which the broker reads at its next request. A list of models is asked for
+when somebody wants it, and remembered: the model picker sends nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop.bridge import Bridge
+from desktop.i18n import tr
+from desktop.processes.switch import Position
+from desktop.viewmodels.hub_link import HubLink
+
+if TYPE_CHECKING:
+    from desktop.remote import Remembered
+    from desktop.viewmodels.keys import KeysViewModel
+    from providers.remote.chosen import Chosen
+    from providers.remote.facts import ProviderFacts
+    from providers.remote.values import RemoteModelInfo, Service
+    from providers.remote_model import RemoteModel
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteChoice:
+    """One model that can be chosen to answer elsewhere. `context_tokens` 0, `sees` None: the service does not tell."""
+
+    provider: str  # its id
+    provider_name: str
+    model: str  # as its service calls it
+    name: str  # as people do
+    context_tokens: int = 0
+    sees: bool | None = None
+    host: str = ""
+
+    @property
+    def key(self) -> str:
+        """How a setting names it. No id of a provider has a slash in it."""
+        return f"{self.provider}/{self.model}"
+
+
+class RemoteViewModel(QObject):
+    """`changed` for all that is shown. Reads its files when it is first asked for something."""
+
+    changed = Signal()
+
+    def __init__(
+        self, bridge: Bridge, link: HubLink, home: Path, position: Position, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._bridge = bridge
+        self._link = link
+        self._home = home
+        self.position = position
+        self._chosen_now: Chosen | None = None
+        self._remembered_now: dict[str, Remembered] | None = None
+        self._keys: dict[str, KeysViewModel] = {}
+        self.fetching = ""  # the provider whose models are being asked for
+        self.problem = ""  # what went wrong with what the person wanted last
+        self.said = ""
+
+    # ---- what there is
+
+    @property
+    def can_reach(self) -> bool:
+        """Whether the network switch lets remote models out."""
+        return self.position is Position.REMOTE
+
+    @property
+    def _chosen(self) -> Chosen:
+        if self._chosen_now is None:
+            from providers.remote.chosen import read_chosen
+
+            self._chosen_now = read_chosen(str(self._home))
+        return self._chosen_now
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """Every provider, those of the catalogue first."""
+        return tuple(self._chosen.known.values())
+
+    def service(self, provider: str) -> Service | None:
+        return self._chosen.known.get(provider)
+
+    def is_on(self, provider: str) -> bool:
+        return provider in self._chosen.services
+
+    @property
+    def enabled(self) -> tuple[Service, ...]:
+        return tuple(self._chosen.services.values())
+
+    def facts(self, provider: str) -> ProviderFacts | None:
+        """What is known of what a provider does with what it gets."""
+        from providers.remote.facts import facts_of
+
+        return facts_of(provider)
+
+    def models(self, provider: str) -> tuple[RemoteModelInfo, ...]:
+        """What a provider had when it was asked last."""
+        found = self._remembered.get(provider)
+        return found.models if found is not None else ()
+
+    def asked_at(self, provider: str) -> str:
+        """When that was, for a person; "" for never."""
+        found = self._remembered.get(provider)
+        return time.strftime("%x %H:%M", time.localtime(found.asked_at)) if found is not None else ""
+
+    @property
+    def _remembered(self) -> dict[str, Remembered]:
+        if self._remembered_now is None:
+            from desktop.remote import remembered
+
+            self._remembered_now = remembered(self._home)
+        return self._remembered_now
+
+    @property
+    def choices(self) -> tuple[RemoteChoice, ...]:
+        """The models of the enabled providers, as far as they are known and may be asked."""
+        return tuple(
+            self._choice(service, info)
+            for service in self.enabled
+            for info in self.models(service.id)
+            if self._chosen.allows(service.id, info.id)
+        )
+
+    def choice(self, key: str) -> RemoteChoice | None:
+        """The choice of this name, if it can be made now: its provider is on, and the switch lets it out."""
+        provider, _, model = key.partition("/")
+        service = self._chosen.services.get(provider)
+        if not (self.can_reach and service is not None and model and self._chosen.allows(provider, model)):
+            return None
+        from providers.remote.values import RemoteModelInfo
+
+        info = next((found for found in self.models(provider) if found.id == model), RemoteModelInfo(model))
+        return self._choice(service, info)
+
+    @staticmethod
+    def _choice(service: Service, info: RemoteModelInfo) -> RemoteChoice:
+        from urllib.parse import urlsplit
+
+        name = " ".join((info.name or info.id).split())
+        host = urlsplit(service.base_url).netloc
+        return RemoteChoice(service.id, service.name, info.id, name, info.context_tokens, info.sees, host)
+
+    def model_of(self, choice: RemoteChoice) -> RemoteModel:
+        """What answers a turn with this choice. For core."""
+        from providers.remote_model import RemoteModel
+
+        return RemoteModel(self._client, choice.provider, choice.provider_name, choice.model, choice.name)
+
+    def keys_of(self, provider: str) -> KeysViewModel:
+        """The key of a provider."""
+        service = self.service(provider)
+        assert service is not None
+        from desktop.remote import key_place
+        from desktop.viewmodels.keys import KeysViewModel
+
+        place = key_place(service)
+        found = self._keys.get(place.service)
+        if found is None:
+            found = self._keys[place.service] = KeysViewModel(
+                self._bridge, self._link, place, service.name, self.can_reach, self
+            )
+        return found
+
+    async def _client(self) -> Any:
+        from desktop.hub import Offline
+
+        try:
+            return await self._link.client()
+        except Offline as error:
+            raise LookupError from error
+
+    # ---- what a person does
+
+    def switch(self, provider: str, on: bool) -> None:
+        """Use a provider, or don't, from the next request on."""
+        self._write(self._chosen.switched(provider, on))
+
+    def add(self, kind: str, name: str, url: str, has_key: bool, plain_http: bool) -> str:
+        """Add a server of one's own, switched off. Returns its id; "" when `problem` says why it was not added."""
+        from providers.remote.catalogue import kinds_of_own_servers
+        from providers.remote.chosen import own_service
+        from providers.remote.values import Auth
+
+        numbers = [int(found[1]) for own in self._chosen.own if (found := re.fullmatch(r"own-(\d+)", own.id))]
+        known = kinds_of_own_servers()[kind]
+        auth = (Auth.BEARER if known.auth is Auth.NONE else known.auth) if has_key else Auth.NONE
+        try:
+            service = own_service(
+                1 + max(numbers, default=0), kind, name.strip() or known.name, url.strip(), auth, plain_http
+            )
+        except ValueError:
+            self._tell(_address_problem(url.strip(), plain_http))
+            return ""
+        return service.id if self._write(replace(self._chosen, own=(*self._chosen.own, service))) else ""
+
+    def remove(self, provider: str) -> None:
+        """Take a server of one's own off the list. Its key stays in the keychain until it is removed there."""
+        rest = self._chosen.switched(provider, False)
+        self._write(replace(rest, own=tuple(own for own in rest.own if own.id != provider)))
+
+    def fetch_models(self, provider: str) -> None:
+        """Ask a provider, now, which models it has."""
+        if self.fetching or not (self.can_reach and self.is_on(provider)):
+            return
+        self.fetching = provider
+        self._tell("")
+        self._bridge.submit(
+            self._fetch(provider),
+            lambda kept: self._fetched(provider, kept),
+            lambda error: self._not_fetched(provider, error),
+        )
+
+    async def _fetch(self, provider: str) -> Remembered:
+        from desktop.remote import models_of, remember
+        from providers.errors import ProviderError
+        from providers.remote.faults import RemoteFault
+
+        try:
+            client = await self._client()
+        except LookupError as error:
+            raise ProviderError(RemoteFault.OFFLINE) from error
+        return remember(self._home, provider, await models_of(client, provider))
+
+    def _fetched(self, provider: str, kept: Remembered) -> None:
+        self.fetching = ""
+        self._remembered[provider] = kept
+        self._tell("", tr("{count} models.", count=len(kept.models)))
+
+    def _not_fetched(self, provider: str, error: Exception) -> None:
+        from desktop.words.models import model_fault
+        from providers.errors import ProviderError
+
+        self.fetching = ""
+        if isinstance(error, OSError):
+            self._tell(tr("The list could not be kept: {why}.", why=error.strerror))
+            return
+        if not isinstance(error, ProviderError):
+            raise error
+        service = self.service(provider)
+        facts: Mapping[str, int | str] = {
+            "provider": service.name if service is not None else "",
+            **error.facts,
+        }
+        sentence = model_fault(error.kind, error.detail, dict(facts), "")
+        told = tr("It said: “{words}”", words=sentence.detail) if sentence.detail else ""
+        self._tell(" ".join(part for part in (sentence.text, told) if part))
+
+    def _write(self, chosen: Chosen) -> bool:
+        from providers.remote.chosen import write_chosen
+
+        try:
+            write_chosen(str(self._home), chosen)
+        except OSError as error:
+            self._tell(tr("This could not be stored: {why}. Nothing was changed.", why=error.strerror))
+            return False
+        self._chosen_now = chosen
+        self._tell("")
+        return True
+
+    def _tell(self, problem: str, said: str = "") -> None:
+        self.problem, self.said = problem, said
+        self.changed.emit()
+
+
+def _address_problem(url: str, plain_http: bool) -> str:
+    if url.startswith("http://") and not plain_http:
+        return tr(
+            "This address is not encrypted: what is sent there can be read on the way. Tick that you want it, or use "
+            "https://."
+        )
+    return tr(
+        "This is not the address of a server: it begins with https:// and has no user name, “?” or “#” in it. "
+        "Nothing was added."
+    )

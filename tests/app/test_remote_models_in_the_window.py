@@ -1,0 +1,175 @@
+"""A conversation with a remote model, in the real window with a real broker: asked first, shown exactly, told after."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel
+from support.chat_server import MODEL, PROVIDER, ChatServer, Reply, chat_server, chunk, completion, refused
+from support.outside import requests_in
+from support.remote_window import KEY, window_with_remote
+from support.whole_program import wait
+
+from desktop.app import Parts
+from desktop.viewmodels.chat import ChatState
+from desktop.viewmodels.notice import Notice
+from desktop.views.leaving_dialog import LeavingDialog
+
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.qt_log_ignore("propagateSizeHints", extend=True),
+    pytest.mark.usefixtures("qapp"),
+]
+
+
+def dialog(parts: Parts) -> LeavingDialog:
+    """The question before anything leaves."""
+    found: list[LeavingDialog] = []
+
+    def shown() -> bool:
+        found[:] = [
+            one for one in parts.window.findChildren(LeavingDialog) if one.isVisible() and not one.isHidden()
+        ]
+        return bool(found)
+
+    wait(shown)
+    return found[0]
+
+
+def say(parts: Parts, text: str) -> None:
+    composer = parts.window.page.composer.edit
+    composer.setFocus()
+    QTest.keyClicks(composer, text)
+    QTest.keyClick(composer, Qt.Key.Key_Return)
+
+
+def idle(parts: Parts) -> None:
+    wait(lambda: parts.chat.state is ChatState.IDLE and parts.chat.can_send)
+
+
+def sent_texts(server: ChatServer) -> list[str]:
+    messages: Any = server.chats[-1].json["messages"]
+    return [message["content"] for message in messages]
+
+
+def test_the_first_time_a_conversation_leaves_the_person_sees_exactly_what_goes(tmp_path: Path) -> None:
+    with chat_server() as server, window_with_remote(tmp_path / "home", server) as parts:
+        assert parts.models.chip_text.startswith("On this device")
+        parts.models.choose(KEY)
+        assert parts.models.chip_text == "Leaves this device · A Model · The office"
+        say(parts, "What is a monad?")
+        asked = dialog(parts)
+        shown = asked.words.toPlainText()
+        assert server.asked == []
+        assert any(f"127.0.0.1:{server.port}" in label.text() for label in asked.findChildren(QLabel))
+        QTest.keyClick(asked, Qt.Key.Key_Return)  # by habit
+        wait(lambda: not asked.isVisible())
+        assert server.asked == [] and parts.window.page.composer.edit.toPlainText() == "What is a monad?"
+        QTest.keyClick(parts.window.page.composer.edit, Qt.Key.Key_Return)
+        dialog(parts).send.click()
+        wait(lambda: len(parts.chat.transcript.entries) == 2)
+        idle(parts)
+        assert [text in shown for text in sent_texts(server)] == [True, True]
+        answer = parts.chat.transcript.entries[-1]
+        assert answer.text == "Hello there"
+        assert "A Model · a server of your own" in answer.footnote and "cost not known" in answer.footnote
+        say(parts, "And what is a functor?")  # agreed to: not asked again
+        wait(lambda: len(server.chats) == 2)
+        idle(parts)
+        assert sent_texts(server)[1:] == ["What is a monad?", "Hello there", "And what is a functor?"]
+    rows = requests_in(tmp_path / "home")
+    assert [(row["verdict"], row["provider"], row["model"]) for row in rows] == [
+        ("allowed", PROVIDER, MODEL)
+    ] * 2
+
+
+def test_it_can_be_answered_here_instead_and_any_model_can_answer_any_turn(tmp_path: Path) -> None:
+    with chat_server() as server, window_with_remote(tmp_path / "home", server) as parts:
+        parts.models.choose(KEY)
+        say(parts, "Hello")
+        dialog(parts).here.click()
+        wait(lambda: len(parts.chat.transcript.entries) == 2)
+        idle(parts)
+        assert server.asked == [] and requests_in(tmp_path / "home") == []
+        assert "SmolLM2" in parts.chat.transcript.entries[-1].footnote
+        say(parts, "Again")
+        dialog(parts).send.click()
+        wait(lambda: len(server.chats) == 1)
+        idle(parts)
+        parts.models.choose_starter()
+        say(parts, "And you?")
+        wait(lambda: len(parts.chat.transcript.entries) == 6)
+        idle(parts)
+        assert len(server.chats) == 1
+        assert "SmolLM2" in parts.chat.transcript.entries[-1].footnote
+
+
+def test_a_conversation_that_never_leaves_is_answered_here_whatever_is_chosen(tmp_path: Path) -> None:
+    with chat_server() as server, window_with_remote(tmp_path / "home", server) as parts:
+        parts.models.choose(KEY)
+        parts.window.run("keep_here")
+        assert parts.models.chip_text.startswith("On this device")
+        assert all(item.missing for item in parts.models.remote_items)
+        say(parts, "Between us")
+        wait(lambda: len(parts.chat.transcript.entries) == 2)
+        idle(parts)
+        assert parts.conversations.current_id is not None
+        parts.conversations.new()
+        wait(lambda: parts.models.chip_text.startswith("Leaves this device"))
+        labelled = parts.conversations.items[0].id
+        parts.conversations.open(labelled)
+        wait(lambda: parts.chat.leaving.stays and parts.models.chip_text.startswith("On this device"))
+        assert server.asked == [] and requests_in(tmp_path / "home") == []
+
+
+def test_when_a_provider_can_not_answer_one_click_goes_on_here(tmp_path: Path) -> None:
+    notices: list[Notice] = []
+    with chat_server() as server, window_with_remote(tmp_path / "home", server) as parts:
+        parts.chat.notice.connect(notices.append)
+        server.replies = deque([refused(402, "no credit left")])
+        parts.models.choose(KEY)
+        say(parts, "Hello")
+        dialog(parts).send.click()
+        wait(lambda: notices)
+        assert "no credit left" in notices[0].detail and "The office" in notices[0].text
+        assert notices[0].action is not None
+        assert parts.chat.transcript.entries[-1].problem == notices[0].text
+        notices[0].action()
+        wait(lambda: parts.chat.transcript.entries[-1].branches == 2)
+        idle(parts)
+        answer = parts.chat.transcript.entries[-1]
+        assert answer.status == "complete" and answer.problem == ""
+        assert "on this device, because The office could not answer" in answer.footnote
+
+
+def test_going_on_here_by_itself_is_a_setting_and_the_answer_says_so(tmp_path: Path) -> None:
+    with chat_server() as server, window_with_remote(tmp_path / "home", server) as parts:
+        parts._settings.set("remote.go_on_here", True)
+        server.replies = deque([Reply((chunk(),), length=99)])
+        parts.models.choose(KEY)
+        say(parts, "Hello")
+        dialog(parts).send.click()
+        wait(lambda: parts.chat.transcript.entries and parts.chat.transcript.entries[-1].branches == 2)
+        idle(parts)
+        assert "because The office could not answer" in parts.chat.transcript.entries[-1].footnote
+
+
+def test_stopping_reaches_the_server(tmp_path: Path) -> None:
+    with chat_server() as server, window_with_remote(tmp_path / "home", server) as parts:
+        server.replies = deque([Reply((chunk("Begun"),), hangs=True)])
+        parts.models.choose(KEY)
+        say(parts, "Hello")
+        dialog(parts).send.click()
+        wait(lambda: parts.chat.transcript.entries and parts.chat.transcript.entries[-1].text == "Begun")
+        QTest.keyClick(QApplication.focusWidget() or parts.window, Qt.Key.Key_Escape)
+        idle(parts)
+        wait(server.went_away.is_set)
+        assert parts.chat.transcript.entries[-1].status == "stopped"
+        server.replies = deque([completion("More")])
+        say(parts, "Go on")
+        wait(lambda: parts.chat.transcript.entries[-1].text == "More")
