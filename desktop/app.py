@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from desktop.viewmodels.keys import KeysViewModel
     from desktop.viewmodels.models_page import ModelsPageViewModel
     from desktop.viewmodels.quantize import QuantizeViewModel
+    from desktop.views.page import Page
+    from desktop.views.theme import Theme
     from desktop.views.window import PageMaker
     from models.runtime.values import ModelCard
 
@@ -169,7 +171,14 @@ class Parts:
 
     def _pages(self) -> dict[str, PageMaker]:
         """The pages in front of the conversation, by their names, and how each is made when it is first shown."""
-        return {}
+        from desktop.views.main_area import REMOTE
+
+        return {REMOTE: self._make_remote_page}
+
+    def _make_remote_page(self, theme: Theme) -> Page:
+        from desktop.views.remote_page.page import RemotePage
+
+        return RemotePage(theme, self.remote, self.models, self.network)
 
     def _make_models_page(self) -> ModelsPageViewModel:
         from desktop.viewmodels.models_page import make_models_page

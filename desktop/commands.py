@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     _json_option(commands.add_parser("doctor", help=tr("say what works here, what does not, and why")))
     network = commands.add_parser("network", help=tr("where the network switch stands, or turn it"))
     network.add_argument(
-        "position", nargs="?", choices=("offline", "downloads"), help=tr("from the next start on")
+        "position", nargs="?", choices=("offline", "downloads", "remote"), help=tr("from the next start on")
     )
     network.add_argument(
         "--hub", metavar="URL", help=tr("an organisation's own model hub; “public” for huggingface.co again")

@@ -80,6 +80,12 @@ def _broker_words(switch: Switch) -> str:
     if switch.position is Position.OFFLINE:
         return ""
     where = switch.mirror or tr("the model hub (huggingface.co)")
+    if switch.position is Position.REMOTE:
+        return tr(
+            "One process of Alcove, the broker, may reach {where} and the providers that you switched on. It writes "
+            "each request down in the ledger before it leaves.",
+            where=where,
+        )
     return tr(
         "One process of Alcove, the broker, may fetch from {where}. It writes each request down in the ledger before "
         "it leaves.",

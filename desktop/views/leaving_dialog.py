@@ -45,7 +45,7 @@ class LeavingDialog(ExplainingDialog):
         self.say(
             tr(
                 "Not sent: your name, this computer's name, other conversations, and files that are not shown here. "
-                "The key for {host} goes along. The ledger gets a row, without these words.",
+                "If {host} asks for a key, yours goes along. The ledger gets a row, without these words.",
                 host=choice.host,
             )
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QWidget
 
 from desktop.i18n import tr
@@ -39,28 +41,12 @@ def network_dialog(theme: Theme, parent: QWidget, network: NetworkViewModel) -> 
 
 
 def _add_switch(theme: Theme, dialog: ExplainingDialog, network: NetworkViewModel) -> None:
-    """One button to the other position, with what it does."""
-    if network.position is Position.OFFLINE:
-        other, name = Position.DOWNLOADS, tr("Allow downloads and restart")
-        words = tr(
-            "To fetch models, Alcove can be started with one more process that may reach the model hub and nothing "
-            "else. The window and the models stay without a network."
-        )
-    else:
-        other, name = Position.OFFLINE, tr("Go offline and restart")
-        words = tr("Offline, no process of Alcove has a network.")
-    dialog.say(words)
-    dialog.say(
-        tr(
-            "Restarting takes about a second and brings you back to where you are. "
-            "An answer under way is stopped and kept."
-        )
-    )
-    problem = Text(theme, "", "soft", wrap=True)
+    """One button to each of the other positions, with what it means."""
+    problem = Text(theme, "", "problem", wrap=True)
     problem.hide()
 
-    def turn() -> None:
-        why = network.turn(other)
+    def turn_to(position: Position) -> None:
+        why = network.turn(position)
         problem.setText(why)
         problem.setVisible(bool(why))
         if why:
@@ -68,8 +54,45 @@ def _add_switch(theme: Theme, dialog: ExplainingDialog, network: NetworkViewMode
         else:
             dialog.accept()
 
-    row = QHBoxLayout()
-    row.addWidget(push_button(name, "plain", turn, words))
-    row.addStretch(1)
-    dialog.column.addLayout(row)
+    for position, name, words in _positions():
+        if position is network.position:
+            continue
+        dialog.say(words)
+        row = QHBoxLayout()
+        row.addWidget(push_button(name, "plain", partial(turn_to, position), words))
+        row.addStretch(1)
+        dialog.column.addLayout(row)
+    dialog.say(
+        tr(
+            "Restarting takes about a second and brings you back to where you are. "
+            "An answer under way is stopped and kept."
+        )
+    )
     dialog.column.addWidget(problem)
+
+
+def _positions() -> tuple[tuple[Position, str, str], ...]:
+    """Each position of the switch with the button to it, and what it lets out; from least to most."""
+    return (
+        (
+            Position.OFFLINE,
+            tr("Go offline and restart"),
+            tr("Offline, no process of Alcove has a network."),
+        ),
+        (
+            Position.DOWNLOADS,
+            tr("Allow downloads and restart"),
+            tr(
+                "To fetch models, Alcove can be started with one more process that may reach the model hub and nothing "
+                "else. The window and the models stay without a network."
+            ),
+        ),
+        (
+            Position.REMOTE,
+            tr("Allow remote models and restart"),
+            tr(
+                "To ask models elsewhere, that process may also reach the providers that you switch on, one by one. "
+                "None is on at first, and a conversation goes there only after you have seen what would be sent."
+            ),
+        ),
+    )

@@ -38,6 +38,7 @@ class Page(QWidget):
         self.top.setContentsMargins(8, 4, 8, 0)
         self.top.setSpacing(8)
         self.top.addWidget(self.back, 0, Qt.AlignmentFlag.AlignTop)
+        self.top.addStretch(1)
         self.body = QVBoxLayout()
         self.body.setContentsMargins(0, 0, 0, 0)
         column = QVBoxLayout(self)

@@ -30,14 +30,18 @@ class Pair(QWidget):
 
     came_back = Signal()
 
-    def __init__(self, theme: Theme, left: QWidget) -> None:
+    def __init__(self, theme: Theme, left: QWidget, back: str = "", back_words: str = "") -> None:
+        """`back` and `back_words`: the name of the way back to the list, and what it does."""
         super().__init__()
         self._theme = theme
         self.left = left
         self.right = QStackedWidget()
         self._line = _Line(theme)
         self.back = push_button(
-            "‹ " + tr("All models"), "quiet", self.leave, tr("Back to the list of models")
+            "‹ " + (back or tr("All models")),
+            "quiet",
+            self.leave,
+            back_words or tr("Back to the list of models"),
         )
         self._beside = QWidget()
         column = QVBoxLayout(self._beside)

@@ -1,0 +1,165 @@
+"""The page about remote models: what a person switches on there is what the broker lets out, and nothing more."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
+from support.chat_server import MODEL, PROVIDER, ChatServer, chat_server, refused
+from support.outside import requests_in
+from support.remote_window import window_with_remote
+from support.secret_service import secret_service
+from support.whole_program import wait
+
+from desktop.app import Parts
+from desktop.processes.switch import Position
+from desktop.views.remote_page.own_server_pane import OwnServerPane
+from desktop.views.remote_page.page import RemotePage
+from desktop.views.remote_page.provider_pane import ProviderPane
+from providers.remote.chosen import FILE, FOLDER, read_chosen
+from providers.remote.values import Auth
+
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.qt_log_ignore("propagateSizeHints", extend=True),
+    pytest.mark.usefixtures("qapp"),
+]
+CANARY = "sk-CanaryThatNobodyMaySee0123456789"
+
+
+def page(parts: Parts, part: str = "") -> RemotePage:
+    parts.window.area.show_page("remote", part)
+    shown = parts.window.area.page("remote")
+    assert isinstance(shown, RemotePage)
+    return shown
+
+
+def pane(shown: RemotePage) -> ProviderPane:
+    current = shown.pair.right.currentWidget()
+    assert isinstance(current, ProviderPane)
+    return current
+
+
+def words(of: ProviderPane) -> str:
+    return "\n".join(label.text() for label in of.findChildren(QLabel))
+
+
+def test_every_provider_is_there_off_and_says_what_goes_where_and_what_is_known(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with chat_server() as server, window_with_remote(home, server) as parts:
+        shown = page(parts, "anthropic")
+        assert (
+            shown.list.rows.rowCount() == 13
+        )  # eleven of the catalogue, one of one's own, and the way to add one
+        about = pane(shown)
+        assert not about.switch.isChecked()
+        said = words(about)
+        assert "https://api.anthropic.com/v1" in said
+        assert "What it keeps" in said and "Certificates" in said and said.count("https://") > 4
+        about.switch.click()
+        assert read_chosen(str(home)).enabled == (PROVIDER, "anthropic")
+        about.switch.click()
+        assert read_chosen(str(home)).enabled == (PROVIDER,)
+        assert server.asked == []
+
+
+def test_a_list_of_models_is_fetched_on_a_click_and_offered_in_the_picker(tmp_path: Path) -> None:
+    with chat_server() as server, window_with_remote(tmp_path / "home", server) as parts:
+        about = pane(page(parts, PROVIDER))
+        about.fetch.click()
+        wait(lambda: not parts.remote.fetching)
+        assert [asked.path for asked in server.asked] == ["/v1/models"]
+        assert MODEL in about.models.text() and "4,096" in about.models.text()
+        assert [choice.model for choice in parts.remote.choices] == [MODEL]
+        server.models = refused(500, "oops")
+        about.fetch.click()
+        wait(lambda: parts.remote.problem)
+        assert "oops" in about.problem.text() and [choice.model for choice in parts.remote.choices] == [MODEL]
+    assert {row["purpose"] for row in requests_in(tmp_path / "home")} == {"models"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the Secret Service is Linux's")
+def test_a_key_is_put_in_tested_and_is_in_the_keychain_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    with secret_service() as keychain, chat_server() as server:
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", keychain.address)
+        with window_with_remote(home, server, auth=Auth.BEARER) as parts:
+            box = pane(page(parts, PROVIDER)).key_box
+            wait(lambda: box.state.text() == "No key is stored.")
+            QTest.keyClicks(box.field, CANARY)
+            QTest.keyClick(box.field, Qt.Key.Key_Return)
+            assert box.field.text() == ""
+            wait(lambda: box.test_button.isEnabled())
+            assert keychain.kept() == {f"alcove.own.127.0.0.1:{server.port}": CANARY}
+            box.test_button.click()
+            wait(lambda: box.outcome.text())
+            assert box.outcome.text() == f"127.0.0.1:{server.port} takes the key."
+            assert server.asked[-1].headers["authorization"] == f"Bearer {CANARY}"
+            server.models = refused(401, f"Incorrect API key provided: {CANARY}")
+            box.test_button.click()
+            wait(lambda: box.problem.text())
+            assert "does not take your key" in box.problem.text() and CANARY[:8] not in box.problem.text()
+            box.remove_button.click()
+            wait(lambda: box.outcome.text() == "The key was removed.")
+            assert keychain.kept() == {}
+    for path in home.rglob("*"):
+        assert not path.is_file() or CANARY.encode() not in path.read_bytes(), path
+
+
+def test_a_server_of_ones_own_is_added_with_the_keyboard_and_taken_off_again(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with chat_server() as server, window_with_remote(home, server) as parts:
+        shown = page(parts)
+        shown.list.pick("+")
+        adding = shown.pair.right.currentWidget()
+        assert isinstance(adding, OwnServerPane)
+        adding.address.setText("http://192.0.2.7:8080/v1")
+        adding.plain.setChecked(False)
+        adding.add.click()
+        assert "not encrypted" in adding.problem.text() and len(read_chosen(str(home)).own) == 1
+        adding.plain.setChecked(True)
+        QTest.keyClicks(adding.name, "In the cellar")
+        QTest.keyClick(adding.add, Qt.Key.Key_Space)
+        added = read_chosen(str(home)).own[-1]
+        assert (added.name, added.base_url) == ("In the cellar", "http://192.0.2.7:8080/v1")
+        assert added.id not in read_chosen(str(home)).enabled
+        about = pane(shown)
+        assert "In the cellar" in words(about) and "not encrypted" in words(about)
+        parts.remote.remove(added.id)
+        assert [own.id for own in read_chosen(str(home)).own] == [PROVIDER]
+
+
+@pytest.mark.parametrize("position", [Position.DOWNLOADS])
+def test_while_the_switch_keeps_remote_models_in_the_page_says_so_and_sends_nothing(
+    position: Position, tmp_path: Path
+) -> None:
+    with chat_server() as server, window_with_remote(tmp_path / "home", server, position) as parts:
+        shown = page(parts, PROVIDER)
+        about = pane(shown)
+        assert about.switch.isChecked() and not about.fetch.isEnabled()
+        assert any("does not let remote models out" in label.text() for label in shown.findChildren(QLabel))
+        assert parts.models.remote_items[0].missing
+        parts.models.choose(parts.models.remote_items[0].path)
+        assert parts.models.chip_text.startswith("On this device")
+        assert server.asked == []
+
+
+def test_a_damaged_file_of_choices_switches_everything_off(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with chat_server() as server:
+
+        def damage(parts: Parts, of: ChatServer) -> None:
+            (home / FOLDER / FILE).write_text('{"enabled": ["own-1"')
+            parts.remote.fetch_models(PROVIDER)
+            wait(lambda: parts.remote.problem)
+            assert "is not switched on" in parts.remote.problem and of.asked == []
+
+        with window_with_remote(home, server) as parts:
+            page(parts)
+            damage(parts, server)
