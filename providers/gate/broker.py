@@ -38,6 +38,7 @@ from providers.gate.hub_messages import (
 )
 from providers.gate.key_messages import KeyDrop, KeyHold, KeyTest
 from providers.gate.ledger import Ledger
+from providers.gate.money import Money
 from providers.gate.protocol import (
     Cancel,
     Ended,
@@ -105,12 +106,13 @@ class _Broker:
     def __init__(self, channel: ChildSide, setting: Setting) -> None:
         self._channel = channel
         self._enabled = Enabled(setting.home)
-        gate = Gate(replace(setting, endpoints=self._enabled))
+        money = Money(setting.home, self._enabled)
+        gate = Gate(replace(setting, endpoints=self._enabled, within_budget=money.within_budget))
         self.position = gate.setting.position
         self._client: GatedClient = make_client(gate, Ledger(Path(setting.home) / "ledger" / "ledger.jsonl"))
         self._http = GatedHttp(self._client)
         self._hub = HubErrands(gate.setting, self._client, self._place_of)
-        self._handlers = handlers(self._hub, ChatErrands(self._enabled, self._hub.keys))
+        self._handlers = handlers(self._hub, ChatErrands(self._enabled, self._hub.keys, money.price))
         self._errands: dict[int, Errand] = {}
         self._threads: dict[int, threading.Thread] = {}
         self._lock = threading.Lock()

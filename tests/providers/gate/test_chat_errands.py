@@ -10,6 +10,7 @@ import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,8 @@ from support.store_files import small_disk
 
 from desktop.processes.switch import Position
 from models.runtime.values import Turn
-from providers.events import Billed, Event, Finished, TextDelta, Usage, Waiting
+from providers.costs.budgets import ALL, Budgets, Limit, write_budgets
+from providers.events import Billed, CostBasis, Event, Finished, TextDelta, Usage, Waiting
 from providers.gate.chat_errands import without_key
 from providers.gate.chat_messages import ChatSend, ModelsFound, ModelsList, RemoteRefused
 from providers.gate.client import BrokerClient
@@ -444,3 +446,38 @@ def test_no_service_can_quote_a_key_to_anybody(said: str) -> None:
     left = without_key(f"No: {said}!", CANARY)
     assert left.startswith("No: ") and left.endswith("!")
     assert not any(CANARY[start : start + 9] in left for start in range(len(CANARY) - 9) if start in (0, 26))
+
+
+def test_a_budget_that_is_spent_stops_what_would_leave_and_a_reported_cost_is_what_counts(
+    tmp_path: Path,
+) -> None:
+    """The service says what each answer cost; the second would be more than the budget has."""
+    home = tmp_path / "home"
+    usage = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 1, "cost": 0.600}}
+    told = b"data: " + json.dumps(usage).replace("0.6", "0.600").encode() + b"\n\n"
+
+    async def work(client: BrokerClient) -> None:
+        for _ in range(2):
+            said = await events(client, SEND)
+            assert Billed("0.600", "USD", CostBasis.REPORTED) in said
+        with pytest.raises(GateError) as error:
+            await events(client, SEND)
+        assert error.value.rule == "budget"
+        write_budgets(str(home), Budgets({ALL: Limit(month=Decimal(5))}))
+        assert text_of(await events(client, SEND)) == "x"
+        (home / "remote" / "budgets.json").write_text("damaged")
+        with pytest.raises(GateError) as error:
+            await events(client, SEND)
+        assert error.value.rule == "budget"
+
+    with chat_server() as server:
+        server.replies = deque([Reply((chunk("x"), chunk(finish_reason="stop"), told))])
+        enable(home, server)
+        (home / "remote" / "prices.json").write_text(
+            json.dumps({f"{PROVIDER}/*": {"input": "1", "output": "1"}})
+        )
+        write_budgets(str(home), Budgets({ALL: Limit(month=Decimal(1))}))
+        with_broker(home, work)
+    assert len(server.asked) == 3
+    ends = [row for row in ledger_rows(home) if row["kind"] == "end"]
+    assert [(row["cost"], row["currency"]) for row in ends] == [("0.600", "USD")] * 3
