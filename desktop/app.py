@@ -171,9 +171,32 @@ class Parts:
 
     def _pages(self) -> dict[str, PageMaker]:
         """The pages in front of the conversation, by their names, and how each is made when it is first shown."""
-        from desktop.views.main_area import REMOTE
+        from desktop.views.main_area import COSTS, LEDGER, REMOTE
 
-        return {REMOTE: self._make_remote_page}
+        return {
+            REMOTE: self._make_remote_page,
+            LEDGER: self._make_ledger_page,
+            COSTS: self._make_costs_page,
+        }
+
+    def _make_costs_page(self, theme: Theme) -> Page:
+        from desktop.viewmodels.costs import CostsViewModel
+        from desktop.views.costs_page.page import CostsPage
+
+        def title_of(conversation: str) -> str:
+            found = (item.title for item in self.conversations.items if str(item.id) == conversation)
+            return next(found, tr("a conversation that was deleted"))
+
+        paths, settings = self._paths, self._settings
+        costs = CostsViewModel(self.bridge, paths.home, paths.ledger, settings, title_of, self.window)
+        return CostsPage(theme, costs, self.models, self.network)
+
+    def _make_ledger_page(self, theme: Theme) -> Page:
+        from desktop.viewmodels.ledger import LedgerViewModel
+        from desktop.views.ledger_page.page import LedgerPage
+
+        ledger = LedgerViewModel(self.bridge, self._paths.ledger, self.window)
+        return LedgerPage(theme, ledger, self.models, self.network)
 
     def _make_remote_page(self, theme: Theme) -> Page:
         from desktop.views.remote_page.page import RemotePage

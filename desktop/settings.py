@@ -191,6 +191,40 @@ SETTINGS: tuple[Setting, ...] = (
         1024,
         automatic="What the model was made for, at most 8,192",
     ),
+    Setting(
+        "costs.watts",
+        0.0,
+        Kind.NUMBER,
+        "Costs",
+        "Power while answering, in watts",
+        "Your own estimate of what this computer takes while a model on it answers. 0: what "
+        "the machine tells, if it does.",
+        0,
+        5000,
+        10,
+    ),
+    Setting(
+        "costs.per_kwh",
+        0.30,
+        Kind.NUMBER,
+        "Costs",
+        "Price of electricity, for a kilowatt-hour",
+        "In US dollars, like the prices of providers.",
+        0,
+        10,
+        0.01,
+    ),
+    Setting(
+        "costs.machine",
+        0.0,
+        Kind.NUMBER,
+        "Costs",
+        "Price of a machine to compare with",
+        "In US dollars. From it and your own use follows when answering here costs less than a provider.",
+        0,
+        1_000_000,
+        100,
+    ),
     Setting("model.remote", "", Kind.TEXT, policy_may_lock=False),
     Setting(
         "remote.go_on_here",
@@ -198,7 +232,8 @@ SETTINGS: tuple[Setting, ...] = (
         Kind.SWITCH,
         "Remote models",
         "Go on here when a remote model can't answer",
-        "When a provider can't be reached, is busy, or its budget is spent, the model on this device answers instead. "
+        "When a provider can't be reached, is busy, or its budget is spent, the model on this "
+        "device answers instead. "
         "The answer says so. Without it you are asked.",
     ),
     Setting(

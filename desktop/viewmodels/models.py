@@ -149,7 +149,7 @@ class ModelsViewModel(QObject):
             why = tr("The network switch does not let remote models out.")
         elif self.elsewhere.stays:
             why = tr("This conversation never leaves this device.")
-        return tuple(_remote_item(choice, why) for choice in remote.choices)
+        return tuple(_remote_item(choice, remote.price_words(choice), why) for choice in remote.choices)
 
     @property
     def current(self) -> ModelItem | None:
@@ -504,11 +504,11 @@ class ModelsViewModel(QObject):
         return tuple(_found_item(entry) for entry in found)
 
 
-def _remote_item(choice: RemoteChoice, why: str) -> ModelItem:
+def _remote_item(choice: RemoteChoice, price: str, why: str) -> ModelItem:
     """A model elsewhere as a line of the picker. `why` it can't be asked now; "" when it can."""
     size = tr("reads {count} tokens", count=f"{choice.context_tokens:,}") if choice.context_tokens else ""
     sees = tr("sees images") if choice.sees else ""
-    parts = (tr("Leaves this device"), choice.provider_name, size, sees)
+    parts = (tr("Leaves this device"), choice.provider_name, price, size, sees)
     detail = " · ".join(part for part in parts if part)
     return ModelItem(REMOTE + choice.key, choice.name, detail, why, bool(why))
 

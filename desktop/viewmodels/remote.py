@@ -19,10 +19,12 @@ from desktop.bridge import Bridge
 from desktop.i18n import tr
 from desktop.processes.switch import Position
 from desktop.viewmodels.hub_link import HubLink
+from desktop.words.remote import money
 
 if TYPE_CHECKING:
     from desktop.remote import Remembered
     from desktop.viewmodels.keys import KeysViewModel
+    from providers.costs.prices import Price
     from providers.remote.chosen import Chosen
     from providers.remote.facts import ProviderFacts
     from providers.remote.values import RemoteModelInfo, Service
@@ -149,6 +151,43 @@ class RemoteViewModel(QObject):
         name = " ".join((info.name or info.id).split())
         host = urlsplit(service.base_url).netloc
         return RemoteChoice(service.id, service.name, info.id, name, info.context_tokens, info.sees, host)
+
+    def price_words(self, choice: RemoteChoice) -> str:
+        """What a model costs, by the list; "" where no price is known."""
+        price = self._price(choice)
+        if price is None or price.input is None or price.output is None:
+            return ""
+        return tr(
+            "{paid_in} in, {paid_out} out for a million tokens",
+            paid_in=money(f"{price.input:f}", "USD"),
+            paid_out=money(f"{price.output:f}", "USD"),
+        )
+
+    def estimate(self, choice: RemoteChoice, characters: int, images: int) -> str:
+        """About what a question of this length costs, in a sentence. Unknown is said to be unknown."""
+        from providers.costs.prices import about_tokens, cost
+        from providers.events import Usage
+
+        price = self._price(choice)
+        tokens = about_tokens(characters, images)
+        asked = cost(price, Usage(prompt_tokens=tokens)) if price is not None else None
+        answered = (
+            cost(price, Usage(prompt_tokens=tokens, generated_tokens=1000)) if price is not None else None
+        )
+        if price is None or asked is None or answered is None:
+            return tr("What it costs is not known.")
+        return tr(
+            "It costs about {asked} to send, and about {answered} with an answer of 1,000 tokens (prices of {day}).",
+            asked=money(f"{asked:f}", "USD"),
+            answered=money(f"{answered:f}", "USD"),
+            day=price.priced_on or tr("your own list"),
+        )
+
+    def _price(self, choice: RemoteChoice) -> Price | None:
+        from providers.costs.prices import read_own
+
+        service = self.service(choice.provider)
+        return None if service is None else read_own(str(self._home)).price_of(service, choice.model)
 
     def model_of(self, choice: RemoteChoice) -> RemoteModel:
         """What answers a turn with this choice. For core."""

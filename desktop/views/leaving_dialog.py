@@ -20,7 +20,10 @@ class LeavingDialog(ExplainingDialog):
 
     facts_wanted = Signal()
 
-    def __init__(self, theme: Theme, parent: QWidget, leaving: LeavingViewModel, preview: Preview) -> None:
+    def __init__(
+        self, theme: Theme, parent: QWidget, leaving: LeavingViewModel, preview: Preview, price: str = ""
+    ) -> None:
+        """`price`: about what it costs, in a sentence."""
         choice = preview.choice
         super().__init__(theme, parent, tr("Send this to {provider}?", provider=choice.provider_name))
         self._leaving = leaving
@@ -33,7 +36,7 @@ class LeavingDialog(ExplainingDialog):
                 host=choice.host,
             )
         )
-        self.say(preview.summary)
+        self.say(" ".join(part for part in (preview.summary, price) if part))
         self.words = QPlainTextEdit()
         self.words.setReadOnly(True)
         self.words.setPlainText(_as_text(preview))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QWidget
@@ -10,14 +11,26 @@ from desktop.i18n import tr
 from desktop.processes.switch import Position
 from desktop.viewmodels.network import NetworkViewModel
 from desktop.views.dialogs import ExplainingDialog
+from desktop.views.main_area import COSTS, LEDGER, REMOTE
+from desktop.views.models_page.flow import FlowBox
 from desktop.views.theme import Theme
 from desktop.views.widgets import Text, announce, push_button
 
 
-def network_dialog(theme: Theme, parent: QWidget, network: NetworkViewModel) -> QDialog:
-    """What the operating system refuses, as it reported it, what that means, and how to change it."""
+def network_dialog(
+    theme: Theme,
+    parent: QWidget,
+    network: NetworkViewModel,
+    show_page: Callable[[str], object] | None = None,
+) -> QDialog:
+    """What the operating system refuses, as it reported it, what that means, and how to change it.
+
+    `show_page`: bring a page of the window to the front, by its name.
+    """
     dialog = ExplainingDialog(theme, parent, network.text)
     dialog.say(network.tooltip)
+    if show_page is not None:
+        _add_ways(dialog, show_page)
     if network.can_turn:
         _add_switch(theme, dialog, network)
     if network.enforced:
@@ -38,6 +51,25 @@ def network_dialog(theme: Theme, parent: QWidget, network: NetworkViewModel) -> 
     dialog.show_rows(network.details, scrolled=True)
     dialog.finish()
     return dialog
+
+
+def _add_ways(dialog: ExplainingDialog, show_page: Callable[[str], object]) -> None:
+    """To the pages that have more to say."""
+
+    def go(name: str) -> None:
+        dialog.accept()
+        show_page(name)
+
+    ledger = tr("Show the ledger"), tr("What left this computer, and what was refused")
+    remote = tr("Remote models…"), tr("Which providers may be reached")
+    costs = tr("Costs…"), tr("What remote models cost, and budgets")
+    dialog.column.addWidget(
+        FlowBox(
+            push_button(ledger[0], "plain", partial(go, LEDGER), ledger[1]),
+            push_button(remote[0], "plain", partial(go, REMOTE), remote[1]),
+            push_button(costs[0], "plain", partial(go, COSTS), costs[1]),
+        )
+    )
 
 
 def _add_switch(theme: Theme, dialog: ExplainingDialog, network: NetworkViewModel) -> None:

@@ -361,7 +361,7 @@ class MainWindow(QMainWindow):
     def _show_network(self) -> None:
         from desktop.views.network_dialog import network_dialog
 
-        self._open(network_dialog(self.theme, self, self._network))
+        self._open(network_dialog(self.theme, self, self._network, self.area.show_page))
 
     def _show_secrets(self) -> None:
         from desktop.views.secrets_dialog import secrets_dialog
@@ -372,7 +372,10 @@ class MainWindow(QMainWindow):
     def _ask_before_leaving(self, preview: Preview) -> None:
         from desktop.views.leaving_dialog import LeavingDialog
 
-        dialog = LeavingDialog(self.theme, self, self._chat.leaving, preview)
+        remote = self._models.elsewhere.models
+        assert remote is not None
+        price = remote.estimate(preview.choice, preview.characters, preview.images)
+        dialog = LeavingDialog(self.theme, self, self._chat.leaving, preview, price)
         dialog.facts_wanted.connect(lambda: self.area.show_page(REMOTE, preview.choice.provider))
         self._open(dialog)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from desktop.i18n import tr
 from desktop.words.keys import keychain_words
+from desktop.words.remote import ledger_key_words
 from desktop.words.sentence import Sentence, gigabytes
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def _hub_text(code: str, facts: dict[str, int | str]) -> str:
             return tr(
                 "The process that fetches models has ended unexpectedly. What was fetched is kept; try again."
             )
+        case "ledger-key":
+            return ledger_key_words()
         case "ledger":
             return tr("The ledger could not be written, so nothing was sent. Check the disk.")
     return tr("The gate did not let this request out ({rule}). Nothing was sent.", rule=code)

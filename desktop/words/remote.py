@@ -232,6 +232,8 @@ def _gate_text(gate: str, rule: str, provider: str, model: str) -> str:
     if gate == "refused":
         return _refused_text(rule, provider, model)
     match gate:
+        case "ledger" if rule == "ledger-key":
+            return ledger_key_words()
         case "ledger":
             return tr(
                 "Nothing was sent: the ledger could not be written, and nothing leaves without its row "
@@ -275,6 +277,14 @@ def _gate_text(gate: str, rule: str, provider: str, model: str) -> str:
         case "busy":
             return tr("Too much is under way at once. Wait for an answer to end, and try again.")
     return _answer_text(RemoteFault.UNREADABLE, {}, provider, model)
+
+
+def ledger_key_words() -> str:
+    """What a locked keychain means for everything that would leave."""
+    return tr(
+        "The key of the ledger is in the keychain, and the keychain is locked or does not answer: no row could be "
+        "written, so nothing was sent. Unlock it, and try again."
+    )
 
 
 def _refused_text(rule: str, provider: str, model: str) -> str:

@@ -38,6 +38,7 @@ from providers.gate.hub_messages import (
 )
 from providers.gate.key_messages import KeyDrop, KeyHold, KeyTest
 from providers.gate.ledger import Ledger
+from providers.gate.ledger_key import LedgerKey
 from providers.gate.money import Money
 from providers.gate.protocol import (
     Cancel,
@@ -109,7 +110,8 @@ class _Broker:
         money = Money(setting.home, self._enabled)
         gate = Gate(replace(setting, endpoints=self._enabled, within_budget=money.within_budget))
         self.position = gate.setting.position
-        self._client: GatedClient = make_client(gate, Ledger(Path(setting.home) / "ledger" / "ledger.jsonl"))
+        ledger = Ledger(Path(setting.home) / "ledger" / "ledger.jsonl", ask_for_key=LedgerKey())
+        self._client: GatedClient = make_client(gate, ledger)
         self._http = GatedHttp(self._client)
         self._hub = HubErrands(gate.setting, self._client, self._place_of)
         self._handlers = handlers(self._hub, ChatErrands(self._enabled, self._hub.keys, money.price))

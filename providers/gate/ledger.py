@@ -11,7 +11,7 @@ import hashlib
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,11 +25,22 @@ class LedgerError(Exception):
     """The row is not on the disk: what it was to announce must not happen. Holds the system's own words."""
 
 
+class LedgerKeyMissing(LedgerError):
+    """The rows so far are made with a key that the keychain does not give now."""
+
+
 class Ledger:
     """One ledger file, open for appending. Any thread may append."""
 
-    def __init__(self, path: Path, key: bytes | None = None) -> None:
-        """Opens nothing yet. `key`: makes the rows from now on unforgeable to whoever does not have it."""
+    def __init__(
+        self, path: Path, key: bytes | None = None, ask_for_key: Callable[[bool], bytes | None] | None = None
+    ) -> None:
+        """Opens nothing yet. `key`: makes the rows from now on unforgeable to whoever does not have it.
+
+        `ask_for_key`: where to get one when a row is to be written, told whether it may be a new one. A ledger whose
+        rows have a key takes none without it: what is to leave then stays.
+        """
+        self._ask_for_key = ask_for_key
         self._path = path
         self._key = key
         self._lock = threading.Lock()
@@ -68,8 +79,10 @@ class Ledger:
                 self._descriptor, self._size = None, -1
 
     def _write(self, descriptor: int, row: RequestRow | EndRow, durable: bool) -> Head:
+        if self._key is None and self._ask_for_key is not None:
+            self._key = self._ask_for_key(not self._head.keyed)
         if self._head.keyed and self._key is None:
-            raise ValueError("the ledger has a key, and it was not given")
+            raise LedgerKeyMissing("the ledger has a key, and it was not given")
         line, head = seal(to_record(row), self._head, self._key)
         self._put(descriptor, line, durable)
         self._head = head

@@ -61,6 +61,7 @@ class Rule(StrEnum):
     CREDENTIALS = "credentials"  # a key would go to a host that it does not belong to
     PROXY = "proxy"  # the proxy that is asked for can't be used, and there is no going around it
     LEDGER = "ledger"  # the row could not be written
+    LEDGER_KEY = "ledger-key"  # rows are made with a key that the keychain does not give now
     ERROR = "error"  # the gate itself failed, which opens nothing
 
 

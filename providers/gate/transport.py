@@ -22,7 +22,7 @@ from providers.gate.address import plain_url, port_of
 from providers.gate.errand import Errand, current_errand
 from providers.gate.faults import GateError
 from providers.gate.gate import MOST_REDIRECTS, Gate
-from providers.gate.ledger import Ledger, LedgerError
+from providers.gate.ledger import Ledger, LedgerError, LedgerKeyMissing
 from providers.gate.protocol import GateFault
 from providers.gate.proxies import ProxyNotUnderstood, place_of, proxy_for
 from providers.gate.rows import EndRow, RequestRow
@@ -94,7 +94,7 @@ class GateTransport(httpx.BaseTransport):
         try:
             self._ledger.append(row_of(outgoing, errand, body, "", decision))
         except LedgerError as error:
-            raise GateError(GateFault.LEDGER, Rule.LEDGER.value, str(error)) from error
+            raise _not_written(error) from error
         raise GateError(GateFault.REFUSED, decision.rule.value)
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ class GateTransport(httpx.BaseTransport):
         try:
             self._ledger.append(row)
         except LedgerError as error:
-            return GateError(GateFault.LEDGER, Rule.LEDGER.value, str(error))
+            return _not_written(error)
         return GateError(GateFault.REFUSED, Rule.MALFORMED.value)
 
     def _let_go(
@@ -134,7 +134,7 @@ class GateTransport(httpx.BaseTransport):
         try:
             self._ledger.append(row)
         except LedgerError as error:
-            raise GateError(GateFault.LEDGER, Rule.LEDGER.value, str(error)) from error
+            raise _not_written(error) from error
         if isinstance(decision, Refused):
             raise GateError(fault, decision.rule.value)
         return row, proxy
@@ -410,6 +410,12 @@ def _errors_of_httpx() -> Iterator[None]:
             if kind.__module__.startswith("httpcore") and isinstance(same, type):
                 raise same(str(error)) from error
         raise
+
+
+def _not_written(error: LedgerError) -> GateError:
+    """Without its row nothing leaves."""
+    rule = Rule.LEDGER_KEY if isinstance(error, LedgerKeyMissing) else Rule.LEDGER
+    return GateError(GateFault.LEDGER, rule.value, str(error))
 
 
 def _outgoing(method: str, address: Address, errand: Errand, body: bytes, credentials: bool) -> Outgoing:

@@ -56,10 +56,11 @@ class SecretService:
             secretstorage.Collection(connection).create_item("Alcove", attributes, key.encode(), replace=True)
 
     def kept(self) -> dict[str, str]:
-        """All keys there are, by their service."""
+        """All keys for services there are, by their service. Not the ledger's own, which no service gets."""
         with self._connected() as connection:
             items = secretstorage.Collection(connection).get_all_items()
-            return {item.get_attributes()["service"]: item.get_secret().decode() for item in items}
+            kept = {item.get_attributes()["service"]: item.get_secret().decode() for item in items}
+            return {service: key for service, key in kept.items() if service != "alcove.ledger"}
 
     def take_the_name_and_say_nothing(self) -> DBusConnection:
         """A keychain that hangs, until the connection is closed."""

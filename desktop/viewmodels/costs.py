@@ -1,0 +1,238 @@
+"""Money in the window: what remote models cost by day, provider, model, conversation; budgets; answering here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop.bridge import Bridge
+from desktop.i18n import tr
+from desktop.ledgers import Follower
+from desktop.settings import Settings
+from desktop.words.remote import money, provider_name
+from providers.costs.budgets import ALL, Budgets, Limit, Verdict, read_budgets, write_budgets
+from providers.costs.local import break_even_months, electricity, find_meter
+from providers.costs.prices import read_own
+from providers.costs.spending import Spending, Sum
+
+PLOT_DAYS = 30
+
+
+class CostsViewModel(QObject):
+    """`changed` for all that is shown. `refresh` reads what the ledger got since."""
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        home: Path,
+        ledger: Path,
+        settings: Settings,
+        title_of: Callable[[str], str] = str,
+        parent: QObject | None = None,
+    ) -> None:
+        """`title_of`: what a conversation is called, by its id."""
+        super().__init__(parent)
+        self._bridge = bridge
+        self._home = home
+        self._settings = settings
+        self._title_of = title_of
+        self._follower = Follower(ledger)
+        self.spending = Spending()
+        self.budgets = read_budgets(str(home))
+        self.problem = ""
+        self.is_read = False
+
+    def refresh(self) -> None:
+        self._bridge.submit(asyncio.to_thread(self._follower.new_rows), self._came, self._not_read)
+
+    def _came(self, found: tuple[bool, list[dict[str, object]]]) -> None:
+        is_other, rows = found
+        if is_other:
+            self.spending = Spending()
+        self.spending.take(rows)
+        self.is_read = True
+        self.budgets = read_budgets(str(self._home))
+        self.changed.emit()
+        if rows:
+            self.refresh()
+
+    def _not_read(self, error: Exception) -> None:
+        if not isinstance(error, OSError):
+            raise error
+        self.problem = tr("The ledger can't be read: {why}.", why=error.strerror or str(error))
+        self.changed.emit()
+
+    # ---- what was spent
+
+    @property
+    def headline(self) -> str:
+        today = date.today()
+        month, day = self.spending.sum(today.replace(day=1)), self.spending.sum(today)
+        return tr("{month} this month, {today} today.", month=words_of(month), today=words_of(day))
+
+    @property
+    def days(self) -> list[tuple[date, Sum]]:
+        """The last days, oldest first, each with what was spent on it."""
+        first = date.today() - timedelta(days=PLOT_DAYS - 1)
+        found = self.spending.by_day(first)
+        days = [first + timedelta(days=number) for number in range(PLOT_DAYS)]
+        return [(day, _all_of(found.get(day, {}))) for day in days]
+
+    def table(self, by: str) -> list[tuple[str, str, str]]:
+        """Of this month: name, what it cost, and how much was asked; what cost most first."""
+        sums = self.spending.by(by, date.today().replace(day=1))
+        ordered = sorted(sums.items(), key=lambda found: (-found[1].dollars, found[0]))
+        return [
+            (
+                self._name(by, name),
+                words_of(total),
+                tr(
+                    "{count} answers, {tokens} tokens",
+                    count=total.requests,
+                    tokens=f"{total.tokens_in + total.tokens_out:,}",
+                ),
+            )
+            for name, total in ordered
+        ]
+
+    def _name(self, by: str, name: str) -> str:
+        if by == "provider":
+            return provider_name(name)
+        return self._title_of(name) if by == "conversation" else name
+
+    # ---- budgets
+
+    def limit(self, provider: str, period: str) -> str:
+        """A budget as it is edited; "" for none."""
+        found = getattr(self.budgets.limits.get(provider, Limit()), period)
+        return "" if found is None else f"{found:f}"
+
+    def set_limit(self, provider: str, period: str, text: str) -> None:
+        """Change a budget; "" takes it away. It holds from the next request on."""
+        amount: Decimal | None = None
+        if text.strip():
+            try:
+                amount = Decimal(text.strip().replace(",", "."))
+                if not amount.is_finite() or not 0 <= amount <= 1_000_000:
+                    raise InvalidOperation
+            except InvalidOperation:
+                self.problem = tr(
+                    "“{words}” is not an amount. The budget was not changed.", words=text.strip()
+                )
+                self.changed.emit()
+                return
+        before = self.budgets.limits.get(provider, Limit())
+        day, month = (amount, before.month) if period == "day" else (before.day, amount)
+        limits = {**self.budgets.limits, provider: Limit(day, month)}
+        changed = Budgets(limits, self.budgets.refuse_unpriced, self.budgets.warn)
+        try:
+            write_budgets(str(self._home), changed)
+        except OSError as error:
+            self.problem = tr(
+                "The budget could not be stored: {why}. Nothing was changed.", why=error.strerror
+            )
+        else:
+            self.budgets, self.problem = changed, ""
+        self.changed.emit()
+
+    @property
+    def budget_words(self) -> str:
+        """How the budgets stand."""
+        if not self.budgets.readable:
+            return tr("The file of budgets is damaged, so nothing may be spent. Set a budget anew to go on.")
+        if not any(limit != Limit() for limit in self.budgets.limits.values()):
+            return tr("No budget is set: what remote models may cost is not limited here.")
+        match self.budgets.verdict(ALL, True, False, self.spending):
+            case Verdict.STOP:
+                return tr("The budget is spent. Nothing more leaves until it is raised, or the time is over.")
+            case Verdict.WARN:
+                return tr("Most of the budget is spent.")
+        return tr(
+            "There is money left. A model whose price is not known is not asked while there is a budget."
+        )
+
+    # ---- prices
+
+    @property
+    def prices_words(self) -> str:
+        prices = read_own(str(self._home))
+        return tr(
+            "Prices are of {day} ({source}), in US dollars. What a provider says that an answer "
+            "cost goes before them; so do "
+            "your own prices, in the file remote/prices.json of Alcove's folder. What has no "
+            "price is shown as not known.",
+            day=prices.date,
+            source=prices.source,
+        )
+
+    # ---- here
+
+    @property
+    def here_words(self) -> tuple[str, ...]:
+        """What answering on this device costs, from the person's numbers and what the machine tells."""
+        watts = float(self._settings.get("costs.watts") or 0)
+        per_kwh = float(self._settings.get("costs.per_kwh") or 0)
+        machine = float(self._settings.get("costs.machine") or 0)
+        meter = find_meter()
+        told = []
+        if not watts and meter.watts is None:
+            told.append(
+                tr(
+                    "This machine does not tell how much power it takes ({source}). Put in your own "
+                    "estimate in the settings, "
+                    "under “Costs”.",
+                    source=meter.source or tr("no meter that can be read"),
+                )
+            )
+            return tuple(told)
+        watts = watts or meter.watts or 0.0
+        hour = electricity(3600, watts, per_kwh)
+        told.append(
+            tr(
+                "An hour of answering takes about {watts} W, which costs about {amount}.",
+                watts=f"{watts:.0f}",
+                amount=money(f"{hour:f}", "USD"),
+            )
+        )
+        spent = float(self.spending.sum(date.today() - timedelta(days=30)).dollars)
+        if machine:
+            months = break_even_months(machine, spent, float(hour) * 30)
+            told.append(
+                tr(
+                    "You spent {spent} on remote models in the last 30 days. At that, a machine of "
+                    "{price} that answers an hour "
+                    "a day has paid for itself after {months} months.",
+                    spent=money(f"{spent:f}", "USD"),
+                    price=money(f"{machine:f}", "USD"),
+                    months=f"{months:.0f}",
+                )
+                if months is not None
+                else tr(
+                    "You spent {spent} on remote models in the last 30 days: less than a machine of your "
+                    "own would take in power.",
+                    spent=money(f"{spent:f}", "USD"),
+                )
+            )
+        return tuple(told)
+
+
+def words_of(total: Sum) -> str:
+    """An amount of money, with what is not known beside it."""
+    amounts = [money(f"{amount:f}", currency) for currency, amount in sorted(total.amounts.items())]
+    if total.unknown:
+        amounts.append(tr("{count} answers of unknown cost", count=total.unknown))
+    return " + ".join(amounts) or money("0", "USD")
+
+
+def _all_of(sums: dict[str, Sum]) -> Sum:
+    total = Sum()
+    for one in sums.values():
+        total.add(one)
+    return total

@@ -1,0 +1,1 @@
+"""The page about money: what remote models cost, budgets, and what answering here costs."""

@@ -1,0 +1,1 @@
+"""The page about the ledger: what left this computer, what was refused, and the proof of it."""
