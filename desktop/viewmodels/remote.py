@@ -243,9 +243,22 @@ class RemoteViewModel(QObject):
         return service.id if self._write(replace(self._chosen, own=(*self._chosen.own, service))) else ""
 
     def remove(self, provider: str) -> None:
-        """Take a server of one's own off the list. Its key stays in the keychain until it is removed there."""
+        """Take a server of one's own off the list. Its key stays in the keychain until it is removed there.
+
+        What was known of its models goes with it: the next server that is added may get its id.
+        """
+        from desktop.remote import forget
+
         rest = self._chosen.switched(provider, False)
-        self._write(replace(rest, own=tuple(own for own in rest.own if own.id != provider)))
+        own = tuple(service for service in rest.own if service.id != provider)
+        models = {name: listed for name, listed in rest.models.items() if name != provider}
+        if not self._write(replace(rest, own=own, models=models)):
+            return
+        self._remembered.pop(provider, None)
+        try:
+            forget(self._home, provider)
+        except OSError as error:
+            self._tell(tr("The list of its models could not be removed: {why}.", why=error.strerror))
 
     def fetch_models(self, provider: str) -> None:
         """Ask a provider, now, which models it has."""

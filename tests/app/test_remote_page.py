@@ -17,9 +17,11 @@ from support.whole_program import wait
 
 from desktop.app import Parts
 from desktop.processes.switch import Position
+from desktop.remote import remembered
 from desktop.views.remote_page.own_server_pane import OwnServerPane
 from desktop.views.remote_page.page import RemotePage
 from desktop.views.remote_page.provider_pane import ProviderPane
+from providers.remote.catalogue import kinds_of_own_servers
 from providers.remote.chosen import FILE, FOLDER, read_chosen
 from providers.remote.values import Auth
 
@@ -133,6 +135,19 @@ def test_a_server_of_ones_own_is_added_with_the_keyboard_and_taken_off_again(tmp
         assert "In the cellar" in words(about) and "not encrypted" in words(about)
         parts.remote.remove(added.id)
         assert [own.id for own in read_chosen(str(home)).own] == [PROVIDER]
+
+
+def test_what_was_known_of_a_server_goes_with_it_and_the_next_one_begins_with_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with chat_server() as server, window_with_remote(home, server) as parts:
+        parts.remote.fetch_models(PROVIDER)
+        wait(lambda: not parts.remote.fetching)
+        assert parts.remote.models(PROVIDER) and PROVIDER in remembered(home)
+        parts.remote.remove(PROVIDER)
+        assert PROVIDER not in remembered(home)
+        kind = next(iter(kinds_of_own_servers()))
+        added = parts.remote.add(kind, "Another", "https://models.example.org/v1", False, False)
+        assert added == PROVIDER and not parts.remote.models(added) and not parts.remote.is_on(added)
 
 
 @pytest.mark.parametrize("position", [Position.DOWNLOADS])
