@@ -263,7 +263,7 @@ def marks_of(key: str) -> set[bytes]:
 
 def test_what_left_is_in_the_ledger_once_for_each_request(session: Session) -> None:
     home = session.services.home
-    assert verify(home / "ledger" / "ledger.jsonl").intact
+    assert verify(home / "ledger" / "ledger.jsonl", session.services.keychain.ledger_key()).intact
     allowed = [row for row in requests_in(home) if row["verdict"] == "allowed"]
     ended = [row["id"] for row in ledger_rows(home) if row["kind"] == "end"]
     assert sorted(ended) == sorted(row["id"] for row in allowed)  # type: ignore[type-var]
