@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -104,3 +105,16 @@ def test_a_thousand_single_byte_changes_of_a_ledger_with_a_key_are_all_found(tmp
         found += not verify(path, KEY).intact
     print(f"{found} of 1000 changes found")
     assert found == 1_000
+
+
+def test_an_auditor_checks_a_ledger_with_its_key_and_without_alcove(tmp_path: Path) -> None:
+    path, key = tmp_path / "ledger.jsonl", tmp_path / "key"
+    ledger = Ledger(path, KEY)
+    for number in range(3):
+        ledger.append(EndRow(f"{number:032x}", "done", 200, number, number), durable=False)
+    key.write_bytes(KEY)
+    script = Path(__file__).parents[3] / "docs" / "verify_ledger.py"
+    command = [sys.executable, "-I", str(script), str(path), "--key-file", str(key)]
+    assert subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+    path.write_bytes(path.read_bytes().replace(b'"bytes_in":1', b'"bytes_in":7'))
+    assert subprocess.run(command, capture_output=True, timeout=60).returncode == 1
