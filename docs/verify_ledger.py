@@ -8,6 +8,7 @@ the program.
 """
 
 import argparse
+import getpass
 import hashlib
 import hmac
 import json
@@ -99,11 +100,13 @@ def split(data):
 def main():
     parser = argparse.ArgumentParser(description="Verify a ledger of Alcove.")
     parser.add_argument("ledger")
-    parser.add_argument("--key-file", help="the key, as the bytes of a file")
+    parser.add_argument("--key-file", help="the key, as the bytes of a file; - asks for it in hexadecimal")
     parser.add_argument("--anchor", help="NUMBER:HASH of a row that was noted before")
     chosen = parser.parse_args()
     key = None
-    if chosen.key_file:
+    if chosen.key_file == "-":
+        key = bytes.fromhex(getpass.getpass("Key, in hexadecimal (it is not shown): ").strip())
+    elif chosen.key_file:
         with open(chosen.key_file, "rb") as file:
             key = file.read()
     anchor = None

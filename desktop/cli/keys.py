@@ -4,6 +4,8 @@ alcove keys                 which are set, and the state of the keychain
 alcove keys set hub [-]     typed without an echo, or from standard input with -
 alcove keys remove hub
 alcove keys test hub        ask the service whether it takes the key; the network switch must allow it
+
+“hub” is the model hub; any other name is a provider's, as “alcove remote” lists them.
 """
 
 from __future__ import annotations
@@ -24,12 +26,13 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _MOST_READ = 4096
-_OWNERS = ("hub",)
 
 
 def add_keys_command(commands: Commands) -> None:
     """Give the command line its `keys` command. What was chosen goes to `keys`."""
-    whole = commands.add_parser("keys", help=tr("keys for the model hub, in the system's keychain"))
+    whole = commands.add_parser(
+        "keys", help=tr("keys for the model hub and for providers, in the system's keychain")
+    )
     whole.add_argument("--json", action="store_true", help=tr("print JSON"))
     actions = whole.add_subparsers(dest="action", metavar=tr("action"))
     for name, words in (
@@ -38,7 +41,11 @@ def add_keys_command(commands: Commands) -> None:
         ("test", tr("ask the service whether it takes the key")),
     ):
         action = actions.add_parser(name, help=words)
-        action.add_argument("owner", choices=_OWNERS, help=tr("whose key: hub, the model hub"))
+        action.add_argument(
+            "owner",
+            metavar="NAME",
+            help=tr("whose key: hub, the model hub; or a provider, as “remote” lists it"),
+        )
         if name == "set":
             action.add_argument(
                 "source", nargs="?", choices=("-",), help=tr("- reads it from standard input")
@@ -47,22 +54,46 @@ def add_keys_command(commands: Commands) -> None:
 
 async def keys(chosen: argparse.Namespace, paths: Paths) -> int:
     """Exit status 0 done, 1 failed, 2 wrong usage."""
-    from desktop.keys import KeyFailed, places
-    from desktop.processes.switch import read_switch
+    from desktop.keys import KeyFailed
 
-    (place,) = places(read_switch(str(paths.home)).mirror)
+    places = _places(paths)
+    if chosen.action is None:
+        return await _list(list(places.values()), chosen.json)
+    place = places.get(chosen.owner)
+    if place is None:
+        return failed(
+            tr(
+                "There is no {name} to have a key for. There are {names}.",
+                name=chosen.owner,
+                names=", ".join(places),
+            ),
+            2,
+        )
     try:
         match chosen.action:
             case "set":
                 return await _set(place, chosen.source == "-")
             case "remove":
                 return await _remove(place)
-            case "test":
-                return await _test(place)
             case _:
-                return await _list(place, chosen.json)
+                return await _test(place)
     except KeyFailed as fault:
         return failed(_words(fault.code))
+
+
+def _places(paths: Paths) -> dict[str, KeyPlace]:
+    """Where keys are kept, by whose they are: the hub's first."""
+    from desktop.keys import places
+    from desktop.processes.switch import read_switch
+    from desktop.remote import key_place
+    from providers.keys import HUB
+    from providers.remote.chosen import read_chosen
+    from providers.remote.values import Auth
+
+    home = str(paths.home)
+    (hub,) = places(read_switch(home).mirror)
+    services = read_chosen(home).known.values()
+    return {HUB: hub, **{one.id: key_place(one) for one in services if one.auth is not Auth.NONE}}
 
 
 def _words(code: str) -> str:
@@ -78,22 +109,28 @@ def _words(code: str) -> str:
     return words
 
 
-async def _list(place: KeyPlace, as_json: bool) -> int:
+async def _list(places: list[KeyPlace], as_json: bool) -> int:
     from desktop.keys import status
     from desktop.words.keys import keychain_words
 
-    found = await status(place)
+    found = [await status(places[0])]
+    if found[0].stored is not None:  # else the keychain does not say, and would not say it of the others
+        found += [await status(place) for place in places[1:]]
     if as_json:
         print_json(
             {
-                "keychain": found.keychain,
-                "state": found.state.value,
-                "keys": [{"owner": place.owner, "service": place.service, "stored": found.stored}],
+                "keychain": found[0].keychain,
+                "state": found[0].state.value,
+                "keys": [
+                    {"owner": one.place.owner, "service": one.place.service, "stored": one.stored}
+                    for one in found
+                ],
             }
         )
         return 0
-    print(printable(f"{found.keychain}: {keychain_words(found.state.value)}"))
-    print(printable(f"{place.owner} ({place.host}) · {_stored(found)} · {place.service}"))
+    print(printable(f"{found[0].keychain}: {keychain_words(found[0].state.value)}"))
+    for one in found:
+        print(printable(f"{one.place.owner} ({one.place.host}) · {_stored(one)} · {one.place.service}"))
     return 0
 
 
@@ -136,6 +173,8 @@ async def _test(place: KeyPlace) -> int:
     from desktop.hub import HubFailed, Offline, connect
     from desktop.keys import test
     from desktop.words.hub import hub_fault
+    from desktop.words.models import model_fault
+    from providers.errors import ProviderError
     from providers.gate.faults import BrokerGone, GateError
 
     try:
@@ -149,6 +188,9 @@ async def _test(place: KeyPlace) -> int:
     try:
         await client.ready()
         account = await test(client, place)
+    except ProviderError as error:
+        facts: dict[str, int | str] = {"provider": place.host, **error.facts}
+        return failed(model_fault(error.kind, error.detail, facts, "").text)
     except HubFailed as fault:
         return failed(hub_fault(fault.code, fault.facts).text)
     except GateError as error:
@@ -157,5 +199,10 @@ async def _test(place: KeyPlace) -> int:
         return failed(hub_fault("gone", {}).text)
     finally:
         await client.close()
-    print(printable(tr("{host} takes the key; it belongs to {account}.", host=place.host, account=account)))
+    if account:
+        print(
+            printable(tr("{host} takes the key; it belongs to {account}.", host=place.host, account=account))
+        )
+    else:
+        print(printable(tr("{host} takes the key.", host=place.host)))
     return 0

@@ -34,7 +34,7 @@ def write_ledger(home: Path, count: int, newest: datetime = NOW, **more: Any) ->
     """Requests an hour apart, the newest at that time; every fifth was refused."""
     path = home / "ledger" / "ledger.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    head, data = Head(), b""
+    head, lines = Head(), []
     for number in range(count):
         when = newest - timedelta(hours=count - 1 - number)
         refused = number % 5 == 4
@@ -47,12 +47,12 @@ def write_ledger(home: Path, count: int, newest: datetime = NOW, **more: Any) ->
             verdict="refused" if refused else "allowed", rule="label" if refused else "provider", **fields,
         )  # fmt: skip
         line, head = seal(to_record(request, when), head, None)
-        data += line
+        lines.append(line)
         if not refused:
             end = EndRow(request.id, "done", 200, 1000, 5000, 100, 10, "0.01", "USD")
             line, head = seal(to_record(end, when), head, None)
-            data += line
-    path.write_bytes(data)
+            lines.append(line)
+    path.write_bytes(b"".join(lines))
     return path
 
 

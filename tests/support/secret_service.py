@@ -62,6 +62,13 @@ class SecretService:
             kept = {item.get_attributes()["service"]: item.get_secret().decode() for item in items}
             return {service: key for service, key in kept.items() if service != "alcove.ledger"}
 
+    def ledger_key(self) -> bytes:
+        """The one key that the ledger's rows are made with."""
+        with self._connected() as connection:
+            items = secretstorage.Collection(connection).search_items({"service": "alcove.ledger"})
+            (text,) = [item.get_secret().decode() for item in items]
+        return bytes.fromhex(text)
+
     def take_the_name_and_say_nothing(self) -> DBusConnection:
         """A keychain that hangs, until the connection is closed."""
         connection = open_dbus_connection(self.address)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,12 +12,11 @@ from random import Random
 
 import pytest
 from support.outside import Outside, broker, ledger_rows, outside, set_switch
-from support.secret_service import SecretService, secret_service
+from support.secret_service import secret_service
 
 from desktop.processes.switch import Position
 from providers.gate.faults import GateError
 from providers.gate.ledger import Ledger, LedgerError
-from providers.gate.ledger_key import SERVICE
 from providers.gate.protocol import GateFault
 from providers.gate.rows import EndRow
 from providers.gate.rules import Purpose
@@ -35,23 +35,13 @@ def fetching(home: Path, server: Outside, environ: Mapping[str, str], times: int
     asyncio.run(asyncio.wait_for(whole(), 60))
 
 
-def key_of(service: SecretService) -> bytes:
-    with service._connected() as connection:
-        import secretstorage
-
-        items = secretstorage.Collection(connection).search_items({"service": SERVICE})
-        (secret,) = [item.get_secret().decode() for item in items]
-    assert len(secret) == 64
-    return bytes.fromhex(secret)
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="the Secret Service is Linux's")
 def test_the_key_is_made_with_the_first_row_and_every_row_has_it(tmp_path: Path) -> None:
     with secret_service() as service, outside() as server:
         fetching(tmp_path, server, service.environ, 2)
-        key = key_of(service)
+        key = service.ledger_key()
         fetching(tmp_path, server, service.environ)  # another broker has the same one
-        assert key_of(service) == key
+        assert service.ledger_key() == key
     assert {row["alg"] for row in ledger_rows(tmp_path)} == {"hmac-sha256"}
     path = tmp_path / "ledger" / "ledger.jsonl"
     assert verify(path, key).intact and not verify(path, KEY).intact
@@ -115,3 +105,16 @@ def test_a_thousand_single_byte_changes_of_a_ledger_with_a_key_are_all_found(tmp
         found += not verify(path, KEY).intact
     print(f"{found} of 1000 changes found")
     assert found == 1_000
+
+
+def test_an_auditor_checks_a_ledger_with_its_key_and_without_alcove(tmp_path: Path) -> None:
+    path, key = tmp_path / "ledger.jsonl", tmp_path / "key"
+    ledger = Ledger(path, KEY)
+    for number in range(3):
+        ledger.append(EndRow(f"{number:032x}", "done", 200, number, number), durable=False)
+    key.write_bytes(KEY)
+    script = Path(__file__).parents[3] / "docs" / "verify_ledger.py"
+    command = [sys.executable, "-I", str(script), str(path), "--key-file", str(key)]
+    assert subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+    path.write_bytes(path.read_bytes().replace(b'"bytes_in":1', b'"bytes_in":7'))
+    assert subprocess.run(command, capture_output=True, timeout=60).returncode == 1
