@@ -66,7 +66,9 @@ class Budgets:
         if not found or (own and not price_known):
             return Verdict.OPEN
         worst = max(found, key=list(Verdict).index)
-        if worst is not Verdict.STOP and not price_known and self.refuse_unpriced:
+        # What was paid in another currency can't be set against a limit in dollars.
+        is_clear = price_known and set(spending.sum(today.replace(day=1)).amounts) <= {"USD"}
+        if worst is not Verdict.STOP and not is_clear and self.refuse_unpriced:
             return Verdict.UNPRICED
         return worst
 

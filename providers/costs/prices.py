@@ -133,12 +133,22 @@ def read_own(home: str) -> Prices:
     try:
         with open(os.path.join(home, FOLDER, OWN_FILE), "rb") as file:
             record = json.loads(file.read(_MOST_BYTES))
-        return Prices({str(name): _own_price(entry) for name, entry in record.items()})
+        return Prices({str(name): _own_or_none(entry) for name, entry in record.items()})
     except (OSError, ValueError, TypeError, AttributeError, RecursionError, InvalidOperation):
         return Prices()
 
 
+def _own_or_none(entry: Mapping[str, Any]) -> Price:
+    """A person's price. An entry that can't be understood is a price that nobody knows, not the list's."""
+    try:
+        return _own_price(entry)
+    except (ValueError, TypeError, AttributeError, InvalidOperation):
+        return Price(source="own")
+
+
 def _own_price(entry: Mapping[str, Any]) -> Price:
+    if not {*_UNITS, "date"} >= set(entry):
+        raise ValueError("not what a price is made of")
     amounts: dict[str, Any] = {unit: Decimal(str(entry[unit])) for unit in _UNITS if unit in entry}
     if not all(amount.is_finite() and 0 <= amount < _MILLION for amount in amounts.values()):
         raise ValueError("no price")

@@ -63,6 +63,10 @@ class Spending:
                 if request is not None and row.get("status") in (0, 200):
                     self.spent.append(_spent(request, row))
 
+    def _everything(self) -> list[Spent]:
+        """What is over, and what is under way or was cut off: nobody knows what that costs."""
+        return [*self.spent, *(_spent(request, {}) for request in self._open.values())]
+
     def sum(
         self,
         since: date | None = None,
@@ -72,7 +76,7 @@ class Spending:
     ) -> Sum:
         """Of the days from `since` to `until`, both included; "" for every provider and conversation."""
         total = Sum()
-        for one in self.spent:
+        for one in self._everything():
             if (
                 (since is None or one.day >= since)
                 and (until is None or one.day <= until)
@@ -85,7 +89,7 @@ class Spending:
     def by_day(self, since: date) -> dict[date, dict[str, Sum]]:
         """For each day its providers' sums."""
         days: dict[date, dict[str, Sum]] = defaultdict(lambda: defaultdict(Sum))
-        for one in self.spent:
+        for one in self._everything():
             if one.day >= since:
                 days[one.day][one.provider].add(one.sum)
         return days
@@ -93,7 +97,7 @@ class Spending:
     def by(self, name: str, since: date | None = None) -> dict[str, Sum]:
         """By "provider", "model" or "conversation", since a day."""
         sums: dict[str, Sum] = defaultdict(Sum)
-        for one in self.spent:
+        for one in self._everything():
             if since is None or one.day >= since:
                 sums[str(getattr(one, name))].add(one.sum)
         return sums

@@ -39,7 +39,8 @@ class Money:
             return True
         if service is None:
             return False
-        known = read_own(self._home).price_of(service, model) is not None
+        price = read_own(self._home).price_of(service, model)
+        known = price is not None and price.input is not None and price.output is not None
         verdict = budgets.verdict(provider, known, service.own, self.spending())
         return verdict in (Verdict.OPEN, Verdict.WARN)
 

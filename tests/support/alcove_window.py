@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 
@@ -22,9 +22,10 @@ def wait_until(condition: Callable[[], object], seconds: float = 60.0, what: str
 
 
 class AlcoveWindow:
-    """One run of the program. `display` as in DISPLAY; `home` becomes ALCOVE_HOME."""
+    """One run of the program. `display` as in DISPLAY; `home` becomes ALCOVE_HOME; `under` is what it is run by."""
 
-    def __init__(self, home: Path, display: str) -> None:
+    def __init__(self, home: Path, display: str, under: Sequence[str] = ()) -> None:
+        self._under = under
         self.home = home
         self._display = display
         self.process: subprocess.Popen[str] | None = None
@@ -46,7 +47,7 @@ class AlcoveWindow:
             "ALCOVE_TRACE_START": "1",
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "desktop"],
+            [*self._under, sys.executable, "-m", "desktop"],
             env=environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -114,6 +114,21 @@ def test_a_budget_is_kept_and_one_that_can_not_be_read_is_spent(tmp_path: Path) 
         assert verdict(read_budgets(home), Spending()) is Verdict.STOP, damaged
 
 
+def test_what_is_under_way_or_was_cut_off_is_counted_as_unknown() -> None:
+    spending = spent("0.10")
+    spending.take(rows(7, "5")[:1])
+    total = spending.sum()
+    assert (total.requests, total.unknown, total.dollars) == (2, 1, Decimal("0.10"))
+    spending.take(rows(7, "5")[1:])
+    assert spending.sum().dollars == Decimal("5.10") and spending.sum().unknown == 0
+
+
+def test_what_was_paid_in_another_currency_is_no_telling_what_is_left() -> None:
+    budgets, spending = Budgets({ALL: Limit(day=Decimal(1))}), Spending()
+    spending.take(rows(1, "9", currency="EUR"))
+    assert verdict(budgets, spending) is Verdict.UNPRICED
+
+
 def test_costs_that_nobody_knows_are_counted_apart_and_never_as_nothing() -> None:
     total = spent("0.10", "", "0.20", "strange", "-1").sum()
     assert (total.requests, total.unknown, total.dollars) == (5, 3, Decimal("0.30"))

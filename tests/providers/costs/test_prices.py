@@ -115,6 +115,13 @@ def test_a_persons_own_prices_go_before_the_list_and_can_be_nothing(tmp_path: Pa
     ):
         file.write_text(damaged)
         assert read_own(str(tmp_path)).price_of(catalogue()["openai"], "gpt-5-mini", NOW) is not None
+    file.write_text(
+        json.dumps({"openai/gpt-5": {"input": "1", "currency": "EUR"}, "openai/gpt-5-mini": {"input": "7"}})
+    )
+    prices = read_own(str(tmp_path))
+    assert prices.billed(catalogue()["openai"], "gpt-5", Usage(prompt_tokens=1)).basis is CostBasis.UNKNOWN
+    mini = prices.price_of(catalogue()["openai"], "gpt-5-mini", NOW)
+    assert mini is not None and mini.input == 7
 
 
 def test_an_estimate_says_more_for_more() -> None:
