@@ -9,7 +9,9 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from desktop.i18n import tr
@@ -25,6 +27,7 @@ COLUMNS = (
 )
 """Of an export, in this order: a request and its end in one line."""
 _BLOCK = 1 << 20
+_TEXTS = ("id", "time", "purpose", "verdict", "rule", "method", "scheme", "host", "path")
 
 
 class Follower:
@@ -34,14 +37,17 @@ class Follower:
         self._path = path
         self._read = 0
         self._rest = b""
+        self._file = (0, 0)  # device and number: another file can be as long
 
     def new_rows(self, most: int = 64 * _BLOCK) -> tuple[bool, list[Row]]:
         """Whether it is another file than before, and the rows that came, of at most so many bytes. Raises OSError."""
         try:
-            size = self._path.stat().st_size
+            there = self._path.stat()
+            size, file_is = there.st_size, (there.st_dev, there.st_ino)
         except FileNotFoundError:
-            size = 0
-        is_other = size < self._read
+            size, file_is = 0, (0, 0)
+        is_other = bool(self._read) and (size < self._read or file_is != self._file)
+        self._file = file_is
         if is_other:
             self._read, self._rest = 0, b""
         if size == self._read:
@@ -62,14 +68,22 @@ class Requests:
 
     def take(self, listed: Iterable[Row]) -> None:
         for row in listed:
-            if row.get("kind") == "request":
+            if row.get("kind") == "request" and _is_request(row):
                 self._found[row["id"]] = {name: row[name] for name in COLUMNS if name in row}
-            elif row.get("kind") == "end" and row.get("id") in self._found:
-                end = {name: row[name] for name in COLUMNS if name in row and name not in ("id", "time")}
+            elif row.get("kind") == "end" and isinstance(row.get("id"), str) and row["id"] in self._found:
+                end = {name: row[name] for name in _OF_AN_END if name in row}
                 self._found[row["id"]].update(end)
 
     def all(self) -> list[Row]:
         return list(self._found.values())
+
+
+_OF_AN_END = ("outcome", "status", "bytes_out", "bytes_in", "tokens_in", "tokens_out", "cost", "currency")
+
+
+def _is_request(row: Row) -> bool:
+    """Whether it has what a request has. Anybody who can write the file can put other rows there: verifying tells."""
+    return all(isinstance(row.get(name), str) for name in _TEXTS) and type(row.get("port")) is int
 
 
 def requests(path: Path) -> list[Row]:
@@ -95,13 +109,24 @@ def to_json(listed: list[Row]) -> str:
 
 
 def write_export(target: Path, content: str) -> None:
-    """The whole file or none of it. Raises OSError."""
-    fresh = target.with_name(target.name + ".new")
-    with open(fresh, "w", encoding="utf-8", newline="") as file:
+    """The whole file or none of it, instead of what is there: who calls has asked. Raises OSError."""
+    with whole_file(target) as fresh, open(fresh, "w", encoding="utf-8", newline="") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, target)
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """A new file beside the target, with a name that nobody has, to be written; it takes the target's place after."""
+    descriptor, name = tempfile.mkstemp(prefix=".alcove-", suffix=target.suffix, dir=target.parent)
+    os.close(descriptor)
+    fresh = Path(name)
+    try:
+        yield fresh
+        with open(fresh, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(fresh, target)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def checked(path: Path, anchor: Head | None = None) -> Verification:

@@ -2,7 +2,7 @@
 
 alcove ledger list [--json] [--last N]
 alcove ledger verify [--json] [--anchor NUMBER:HASH]
-alcove ledger export FILE        CSV or JSON, by the file's name
+alcove ledger export [--replace] FILE   CSV or JSON, by the file's name
 alcove ledger head [--syslog]    the newest row, to be noted somewhere else
 """
 
@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from desktop.cli.terminal import printable
 from desktop.i18n import tr
 from desktop.ledgers import checked, head_text, requests, sentences, to_csv, to_json, write_export
 from desktop.paths import Paths
@@ -38,6 +39,7 @@ def add_ledger_command(commands: Commands) -> None:
     check.add_argument("--json", action="store_true", help=tr("print JSON"))
     export = actions.add_parser("export", help=tr("write it to a file for other programs"))
     export.add_argument("file", type=Path, metavar="FILE", help=tr("its name ends in .csv or .json"))
+    export.add_argument("--replace", action="store_true", help=tr("write over a file that is there"))
     head = actions.add_parser("head", help=tr("the newest row, to be noted somewhere else"))
     head.add_argument("--syslog", action="store_true", help=tr("note it in this system's log as well"))
 
@@ -49,7 +51,7 @@ def run(chosen: argparse.Namespace, paths: Paths) -> int:
             case "verify":
                 return _verify(paths.ledger, chosen.anchor, chosen.json)
             case "export":
-                return _export(paths.ledger, chosen.file)
+                return _export(paths.ledger, chosen.file, chosen.replace)
             case "head":
                 return _head(paths.ledger, chosen.syslog)
             case _:
@@ -78,7 +80,7 @@ def _list(path: Path, last: int | None, as_json: bool) -> int:
     for row in listed:
         outcome = row.get("outcome", tr("cut off")) if row["verdict"] == "allowed" else row["rule"]
         place = f"{row['method']} {row['scheme']}://{row['host']}:{row['port']}{row['path']}"
-        print(row["time"], row["verdict"], row["purpose"], place, outcome)
+        print(printable(f"{row['time']} {row['verdict']} {row['purpose']} {place} {outcome}"))
     return 0
 
 
@@ -92,7 +94,14 @@ def _verify(path: Path, anchor: Head | None, as_json: bool) -> int:
     return 0 if found.intact else 1
 
 
-def _export(path: Path, target: Path) -> int:
+def _export(path: Path, target: Path, replace: bool) -> int:
+    if target.exists() and not replace:
+        return _failed(
+            tr(
+                "{file} is there already, and was left as it is. Give --replace to write over it.",
+                file=target,
+            )
+        )
     listed = requests(path)
     match target.suffix.lower():
         case ".csv":

@@ -185,6 +185,8 @@ class LedgerViewModel(QObject):
             ("status", tr("HTTP status")),
             ("bytes_out", tr("Bytes out")),
             ("bytes_in", tr("Bytes in")),
+            ("redacted", tr("Taken out before it left")),
+            ("hop", tr("Redirects before")),
             ("tokens_in", tr("Tokens in")),
             ("tokens_out", tr("Tokens out")),
             ("cost", tr("Cost")),
@@ -193,9 +195,15 @@ class LedgerViewModel(QObject):
             ("id", tr("Id")),
         ):
             found = row.get(name)
-            if found not in (None, "", 0):
-                shown = money(str(found), str(row.get("currency", ""))) if name == "cost" else str(found)
-                told.append((label, shown))
+            if found in (None, "", 0) or found == {}:
+                continue
+            if name == "cost":
+                shown = money(str(found), str(row.get("currency", "")))
+            elif isinstance(found, dict):
+                shown = ", ".join(f"{kind}: {count}" for kind, count in sorted(found.items()))
+            else:
+                shown = str(found)
+            told.append((label, shown))
         return tuple(told)
 
     # ---- what a person does
@@ -218,6 +226,15 @@ class LedgerViewModel(QObject):
     def _not_checked(self, error: Exception) -> None:
         self.checking = False
         self._not_read(error)
+
+    def say_exists(self, target: Path) -> None:
+        """A file that nobody was asked about is in the way of an export."""
+        self.said = ""
+        self.problem = tr(
+            "{file} is there already, and was left as it is. Choose it in the list, or another name.",
+            file=target.name,
+        )
+        self.changed.emit()
 
     def export(self, target: Path) -> None:
         """Write what fits, oldest first, as CSV or JSON by the file's name."""

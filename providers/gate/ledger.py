@@ -15,10 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from providers.gate.chain import LONGEST_LINE, TORN_MARK, Head, is_torn, open_line, seal
+from providers.gate.chain import KEYED, LONGEST_LINE, TORN_MARK, Head, is_torn, open_line, seal
 from providers.gate.rows import EndRow, RequestRow, TornRow, to_record
 
 _BLOCK = 2 * LONGEST_LINE
+_KEYED_FIELD = f'"alg":"{KEYED}"'.encode(
+    "ascii"
+)  # in no row but one with a key: in a text its quotes are escaped
+_SCAN = 1 << 20
 
 
 class LedgerError(Exception):
@@ -37,8 +41,8 @@ class Ledger:
     ) -> None:
         """Opens nothing yet. `key`: makes the rows from now on unforgeable to whoever does not have it.
 
-        `ask_for_key`: where to get one when a row is to be written, told whether it may be a new one. A ledger whose
-        rows have a key takes none without it: what is to leave then stays.
+        `ask_for_key`: where to get one when a row is to be written, told whether it may be a new one. A ledger in which
+        any row has a key takes none without it, whatever was put behind that row: what is to leave then stays.
         """
         self._ask_for_key = ask_for_key
         self._path = path
@@ -47,6 +51,8 @@ class Ledger:
         self._descriptor: int | None = None
         self._head = Head()
         self._size = -1  # bytes of the file when `_head` was its head; -1: not looked at
+        self._has_keyed = False  # whether any row in the first `_scanned` bytes has a key
+        self._scanned = 0
 
     def append(self, row: RequestRow | EndRow, durable: bool = True) -> Head:
         """Write one row and, when `durable`, wait for the disk. Raises `LedgerError`; then it is not written.
@@ -58,6 +64,9 @@ class Ledger:
             try:
                 with self._turn() as descriptor:
                     return self._write(descriptor, row, durable)
+            except LedgerError:
+                self._size = -1  # what is torn may not be told of yet
+                raise
             except (OSError, ValueError, TypeError) as error:
                 self._size = -1
                 raise LedgerError(str(error)) from error
@@ -68,6 +77,9 @@ class Ledger:
             try:
                 with self._turn():
                     return self._head
+            except LedgerError:
+                self._size = -1
+                raise
             except OSError as error:
                 self._size = -1
                 raise LedgerError(str(error)) from error
@@ -79,14 +91,33 @@ class Ledger:
                 self._descriptor, self._size = None, -1
 
     def _write(self, descriptor: int, row: RequestRow | EndRow, durable: bool) -> Head:
-        if self._key is None and self._ask_for_key is not None:
-            self._key = self._ask_for_key(not self._head.keyed)
-        if self._head.keyed and self._key is None:
-            raise LedgerKeyMissing("the ledger has a key, and it was not given")
+        self._get_key(descriptor)
         line, head = seal(to_record(row), self._head, self._key)
         self._put(descriptor, line, durable)
         self._head = head
         return head
+
+    def _get_key(self, descriptor: int) -> None:
+        """Have the key before a row is made, a row about a torn one included. Raises `LedgerKeyMissing`."""
+        if self._key is not None:
+            return
+        has_keyed = self._looks_keyed(descriptor)
+        if self._ask_for_key is not None:
+            self._key = self._ask_for_key(not has_keyed)
+        if has_keyed and self._key is None:
+            raise LedgerKeyMissing("the ledger has a key, and it was not given")
+
+    def _looks_keyed(self, descriptor: int) -> bool:
+        """Whether any row has a key. Not only the newest: anybody could have put one without a key behind it."""
+        size = os.fstat(descriptor).st_size
+        if size < self._scanned:
+            self._scanned, self._has_keyed = 0, False
+        while self._scanned < size and not self._has_keyed:
+            start = max(0, self._scanned - len(_KEYED_FIELD))  # it may lie across two blocks
+            data = _read_at(descriptor, start, min(_SCAN, size - start))
+            self._has_keyed = _KEYED_FIELD in data
+            self._scanned = start + len(data)
+        return self._has_keyed or self._head.keyed
 
     def _put(self, descriptor: int, data: bytes, durable: bool) -> None:
         """All of it at the end of the file, or none of it."""
@@ -126,6 +157,7 @@ class Ledger:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor, self._size = None, -1
+            self._scanned, self._has_keyed = 0, False
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = (
             os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -158,6 +190,7 @@ class Ledger:
         if not is_torn(strange):
             self._put(descriptor, b"" if strange.endswith(b"\n") else b"\n", durable=False)
             return
+        self._get_key(descriptor)
         told = to_record(TornRow(len(strange), hashlib.sha256(strange).hexdigest()))
         line, head = seal(told, self._head, self._key)
         self._put(descriptor, TORN_MARK + line, durable=True)

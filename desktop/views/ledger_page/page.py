@@ -152,8 +152,15 @@ class LedgerPage(Page):
             self, tr("Export the ledger"), str(Path.home() / "alcove-ledger.csv"), kinds, options=options
         )
         if name:
-            target = Path(name)
-            self.export_to(target if target.suffix else target.with_suffix(f".{kind[:4].strip().lower()}"))
+            self.export_as(Path(name), f".{kind[:4].strip().lower()}")
+
+    def export_as(self, chosen: Path, suffix: str) -> None:
+        """To the file that was chosen. Only for that name did the dialog ask whether to write over it."""
+        target = chosen if chosen.suffix else chosen.with_suffix(suffix)
+        if target != chosen and target.exists():
+            self._ledger.say_exists(target)
+        else:
+            self.export_to(target)
 
     def export_to(self, target: Path) -> None:
         """Everything that fits the filter, as the file's name says."""

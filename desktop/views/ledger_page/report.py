@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -10,6 +12,7 @@ from PySide6.QtCore import QMarginsF, QSizeF
 from PySide6.QtGui import QPageLayout, QPageSize, QPainter, QPdfWriter, QTextDocument
 
 from desktop.i18n import tr
+from desktop.ledgers import whole_file
 from desktop.viewmodels.ledger import local_time, outcome
 from desktop.words.ledger import purpose_words
 
@@ -22,8 +25,11 @@ def write_report(
     """Write the file; what is in the ledger is text in it and nothing else. Raises OSError."""
     document = QTextDocument()
     document.setHtml(_page(headline, totals, checked, rows))
-    fresh = target.with_name(target.name + ".new")
-    fresh.touch()  # tells at once what the disk has against it
+    with whole_file(target) as fresh:
+        _write(document, fresh)
+
+
+def _write(document: QTextDocument, fresh: Path) -> None:
     writer = QPdfWriter(str(fresh))
     writer.setResolution(_DOTS_PER_INCH)
     writer.setPageLayout(
@@ -33,7 +39,10 @@ def write_report(
     )
     writer.setTitle(tr("Ledger of Alcove"))
     _print(document, writer)
-    fresh.replace(target)
+    with open(fresh, "rb") as file:  # Qt tells of no error: a PDF that is whole ends with its mark
+        file.seek(max(0, fresh.stat().st_size - 64))
+        if b"%%EOF" not in file.read():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def _print(document: QTextDocument, writer: QPdfWriter) -> None:

@@ -15,12 +15,13 @@ from support.outside import Outside, broker, ledger_rows, outside, set_switch
 from support.secret_service import secret_service
 
 from desktop.processes.switch import Position
+from providers.gate.chain import seal
 from providers.gate.faults import GateError
-from providers.gate.ledger import Ledger, LedgerError
+from providers.gate.ledger import Ledger, LedgerError, LedgerKeyMissing
 from providers.gate.protocol import GateFault
-from providers.gate.rows import EndRow
+from providers.gate.rows import EndRow, to_record
 from providers.gate.rules import Purpose
-from providers.gate.verification import Damage, verify
+from providers.gate.verification import Damage, rows, verify
 
 KEY = bytes(range(32))
 
@@ -118,3 +119,64 @@ def test_an_auditor_checks_a_ledger_with_its_key_and_without_alcove(tmp_path: Pa
     assert subprocess.run(command, capture_output=True, timeout=60).returncode == 0
     path.write_bytes(path.read_bytes().replace(b'"bytes_in":1', b'"bytes_in":7'))
     assert subprocess.run(command, capture_output=True, timeout=60).returncode == 1
+
+
+def keyed_ledger(path: Path) -> Path:
+    ledger = Ledger(path, KEY)
+    for number in range(3):
+        ledger.append(end(number), durable=False)
+    ledger.close()
+    return path
+
+
+def end(number: int) -> EndRow:
+    return EndRow(f"{number:032x}", "done", 200, number, number)
+
+
+def test_a_crash_leaves_a_ledger_with_a_key_intact_after_the_next_row(tmp_path: Path) -> None:
+    path = keyed_ledger(tmp_path / "l")
+    path.write_bytes(path.read_bytes() + b'{"alg":"hmac')
+    Ledger(path, ask_for_key=lambda make: KEY).append(end(9))
+    found = verify(path, KEY)
+    assert (found.intact, found.torn, found.unkeyed) == (True, 1, 0)
+
+
+@pytest.mark.parametrize("strange", [b'{"alg":"hmac', b"no row at all\n", b""])
+def test_nothing_put_behind_the_rows_makes_a_ledger_go_on_without_its_key(
+    tmp_path: Path, strange: bytes
+) -> None:
+    path = keyed_ledger(tmp_path / "l")
+    if not strange:  # a whole row without a key, which anybody can compute
+        strange = seal({"kind": "end", "id": "x"}, Ledger(path).head(), None)[0]
+    path.write_bytes(path.read_bytes() + strange)
+    asked: list[bool] = []
+    ledger = Ledger(path, ask_for_key=asked.append)
+    for _ in range(2):
+        with pytest.raises(LedgerKeyMissing):
+            ledger.append(end(9))
+    assert set(asked) == {False}  # no new key is made beside the lost one
+    told = [row for row in rows(path, None) if row["number"] == 4]
+    assert len(told) == (strange.endswith(b"}\n"))  # the forged row only, and nothing written by Alcove
+
+
+def test_a_row_that_waited_for_its_key_tells_of_what_was_torn(tmp_path: Path) -> None:
+    path = keyed_ledger(tmp_path / "l")
+    path.write_bytes(path.read_bytes() + b'{"alg":"hmac')
+    answers = [None, KEY]
+    ledger = Ledger(path, ask_for_key=lambda make: answers.pop(0))
+    with pytest.raises(LedgerKeyMissing):
+        ledger.append(end(9))
+    ledger.append(end(9))
+    found = verify(path, KEY)
+    assert (found.intact, found.torn, found.rows) == (True, 1, 5)
+
+
+def test_a_key_far_before_the_end_is_seen(tmp_path: Path) -> None:
+    path = keyed_ledger(tmp_path / "l")
+    head, lines = Ledger(path).head(), [path.read_bytes()]
+    for number in range(3_000):  # more than is looked at in one piece
+        line, head = seal(to_record(end(number)), head, None)
+        lines.append(line)
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(LedgerKeyMissing):
+        Ledger(path, ask_for_key=lambda make: None).append(end(9))
