@@ -202,6 +202,12 @@ def _problem(damage: Damage, line: int) -> str:
             return tr("Line {line} can't be checked without the ledger's key.", line=line)
         case Damage.KEY_DROPPED:
             return tr("Line {line} was made without the ledger's key.", line=line)
+        case Damage.KEY_UNUSED:
+            return tr(
+                "No row is made with the ledger's key, though the keychain has one: the whole file may have been "
+                "replaced. Compare the newest row with one that you noted. If this ledger was begun while the keychain "
+                "was locked, the next request will be made with the key."
+            )
         case Damage.ANCHOR:
             return tr(
                 "The row that you noted is not there, or is another one: the newest rows may be missing."

@@ -88,6 +88,8 @@ def examine(data, key, anchor):
             anchored = previous == anchor[1]
     if strange:
         problems.append((0, "the end is torn" if could_be_torn(strange) else "the end is changed"))
+    if key is not None and rows and not keyed:
+        problems.append((0, "no row is made with the key: the whole file may have been replaced"))
     if not anchored:
         problems.append((0, "the row of the anchor is not there, or is another"))
     return problems, rows, number, previous, unkeyed

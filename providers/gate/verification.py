@@ -21,6 +21,7 @@ class Damage(StrEnum):
     TORN_END = "torn-end"  # the last line is not finished, and no row tells of it yet
     KEY_MISSING = "key-missing"  # its hash is made with a key that was not given
     KEY_DROPPED = "key-dropped"  # a row without the key after rows with it
+    KEY_UNUSED = "key-unused"  # there is a key, and not one row is made with it
     ANCHOR = "anchor"  # the row that was noted elsewhere is not there, or is another
     UNREADABLE = "unreadable"  # the file itself
 
@@ -151,6 +152,9 @@ class _Reading:
             self._open.pop(str(row.get("id")), None)
 
     def end(self) -> Verification:
+        if self._key is not None and self._result.rows and not self._keyed:
+            # A whole chain without the key is what somebody without it would put in the place of the real one.
+            self.found(Damage.KEY_UNUSED, 0, 0)
         if self._strange:
             damage = Damage.TORN_END if is_torn(bytes(self._strange)) else Damage.NOT_A_ROW
             self.found(damage, self._strange_line, self._strange_offset)

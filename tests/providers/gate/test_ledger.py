@@ -241,6 +241,20 @@ def test_no_value_of_a_query_is_noted() -> None:
     assert noted == "/a/b?X-Signature&token&…&search"
 
 
+def test_a_whole_ledger_made_again_without_the_key_is_found_by_who_has_the_key(tmp_path: Path) -> None:
+    path, key_file = tmp_path / "l", tmp_path / "key"
+    key_file.write_bytes(KEY)
+    filled(path, 3, KEY)
+    path.unlink()
+    filled(path, 2)
+    assert [problem.damage for problem in verify(path, KEY).problems] == [Damage.KEY_UNUSED]
+    assert independently(path, "--key-file", str(key_file)) == 1
+    assert verify(path).intact and verify(path).unkeyed == 4  # without the key all that can be said
+    filled(path, 1, KEY)
+    assert verify(path, KEY).intact and verify(path, KEY).unkeyed == 4  # told of, and for an anchor to find
+    assert independently(path, "--key-file", str(key_file)) == 0
+
+
 def test_the_auditors_script_comes_to_the_same_verdicts(tmp_path: Path) -> None:
     path, key_file = tmp_path / "l", tmp_path / "key"
     key_file.write_bytes(KEY)
