@@ -2,7 +2,8 @@
 
 Two options of a conversation (`Store.conversation_options`):
 
-    "stays"     true: it never leaves this device. Nothing overrides it but taking the label off.
+    "stays"     true: it never leaves this device. Nothing overrides it but taking the label off. Putting it on takes
+                every agreement back, so that without the label the person is asked anew.
     "leaves_to" the ids of the providers that the person has agreed to, having seen what would be sent.
 """
 
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from desktop.store.records import Option
+    from desktop.store.store import Store
 
 STAYS = "stays"
 LEAVES_TO = "leaves_to"
@@ -34,3 +36,10 @@ def agreed(options: Mapping[str, Option]) -> frozenset[str]:
 def may_leave(options: Mapping[str, Option], provider: str) -> bool:
     """Whether this conversation may go to this provider now."""
     return provider in agreed(options) and not stays(options)
+
+
+async def label(store: Store, conversation_id: int, kept: bool) -> None:
+    """Put the label “never leaves this device” on a conversation, or take it off. Raises `StoreFault`, LookupError."""
+    await store.set_conversation_option(conversation_id, STAYS, True if kept else None)
+    if kept:
+        await store.set_conversation_option(conversation_id, LEAVES_TO, None)

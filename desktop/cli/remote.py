@@ -11,8 +11,6 @@ alcove remote remove NAME                       a server that was added
 from __future__ import annotations
 
 import argparse
-import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from desktop.cli.terminal import failed, print_json, printable
@@ -118,13 +116,12 @@ def _switch(home: str, now: Chosen, service: Service, on: bool) -> int:
 
 
 def _add(home: str, now: Chosen, asked: argparse.Namespace) -> int:
-    number = 1 + max(
-        (int(found[1]) for own in now.own if (found := re.fullmatch(r"own-(\d+)", own.id))), default=0
-    )
     kind = kinds_of_own_servers()[asked.kind]
     auth = (Auth.BEARER if kind.auth is Auth.NONE else kind.auth) if asked.key else Auth.NONE
     try:
-        service = own_service(number, asked.kind, asked.name or kind.name, asked.url, auth, asked.plain_http)
+        service = own_service(
+            now.last_number + 1, asked.kind, asked.name or kind.name, asked.url, auth, asked.plain_http
+        )
     except ValueError:
         if asked.url.startswith("http://") and not asked.plain_http:
             return failed(
@@ -141,7 +138,7 @@ def _add(home: str, now: Chosen, asked: argparse.Namespace) -> int:
                 url=asked.url,
             )
         )
-    if (status := _write(home, replace(now, own=(*now.own, service)))) != 0:
+    if (status := _write(home, now.with_own(service))) != 0:
         return status
     print(
         printable(
@@ -156,10 +153,7 @@ def _remove(home: str, now: Chosen, service: Service) -> int:
         return failed(
             tr("{name} comes with Alcove and stays in the list; it can be switched off.", name=service.name)
         )
-    rest = replace(
-        now.switched(service.id, False), own=tuple(other for other in now.own if other.id != service.id)
-    )
-    if (status := _write(home, rest)) != 0:
+    if (status := _write(home, now.without_own(service.id))) != 0:
         return status
     print(
         printable(tr("{name} was taken off the list. Its key stays in the keychain.", name=service.name))

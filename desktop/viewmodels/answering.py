@@ -147,6 +147,18 @@ class AnsweringViewModel(QObject):
             parts.append(tr("1 adapter") if count == 1 else tr("{count} adapters", count=count))
         return " · ".join(parts)
 
+    @property
+    def not_elsewhere(self) -> str:
+        """What of all this does not go along to a model elsewhere, as a sentence; "" when one on this device answers."""
+        remote = self._models.remote
+        if remote is None:
+            return ""
+        return tr(
+            "{model} does not run on this computer: adapters, and the settings of how words are chosen, do not apply "
+            "to it.",
+            model=remote.name,
+        )
+
     def request(self) -> tuple[Constraint | None, tuple[Adapter, ...]]:
         """What goes with a question."""
         from models.runtime.values import Adapter, Constraint, ConstraintKind

@@ -9,7 +9,7 @@ The values of a turn are imported where they are handled: the first frame does w
 from __future__ import annotations
 
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -66,6 +66,7 @@ class _Live:
     """The answer under way. `entry` is None until the store has taken the question."""
 
     ask: Ask
+    leaves: bool = False  # a model elsewhere answers
     job: Job | None = None
     conversation_id: int | None = None
     question: Entry | None = None
@@ -79,6 +80,7 @@ class ChatViewModel(QObject):
     draft_replaced = Signal()
     revealed = Signal(int)  # the row of a message that was asked for
     notice = Signal(object)
+    edit_returned = Signal(int, str)  # a message and the text that was not sent in its place
     answered_elsewhere = Signal(str)  # the provider that has answered
 
     def __init__(
@@ -112,6 +114,7 @@ class ChatViewModel(QObject):
         self.leaving = LeavingViewModel(bridge, store, self)
         self.leaving.notice.connect(self.notice)
         self.leaving.changed.connect(lambda: models.keep_here(self.leaving.stays))
+        self.leaving.labelled.connect(self._stop_what_leaves)
         self._failing_over = FailingOver(settings, self._answer_here, self.notice.emit)
         self.transcript = TranscriptModel(self)
         self.transcript.images = self.images
@@ -181,13 +184,14 @@ class ChatViewModel(QObject):
             return
         self._begin(self._ask(answer_to=self.transcript.entries[row - 1].message_id))
 
-    def _answer_here(self, message_id: int, instead_of: tuple[str, str]) -> None:
+    def _answer_here(self, message_id: int, instead_of: tuple[str, str]) -> bool:
         """Answer the question of a failed answer with the model on this device, once."""
         row = self.transcript.row_of(message_id)
         if row is None or row == 0 or not (self.can_send and self.is_whole):
-            return
+            return False
         ask = self._ask(answer_to=self.transcript.entries[row - 1].message_id)
         self._start(replace(ask, instead_of=instead_of), None)
+        return True
 
     def edit(self, message_id: int, text: str) -> None:
         """Ask differently from this question on; what was there stays as a branch."""
@@ -197,7 +201,8 @@ class ChatViewModel(QObject):
         parent = self.transcript.entries[row - 1].message_id if row else None
         images = self.transcript.entries[row].images
         conversation_id = self._conversations.current_id
-        self._begin(self._ask(text=text, conversation_id=conversation_id, parent_id=parent, attached=images))
+        ask = self._ask(text=text, conversation_id=conversation_id, parent_id=parent, attached=images)
+        self._begin(ask, lambda: self.edit_returned.emit(message_id, text))
 
     def show_branch(self, message_id: int, branch: int) -> None:
         """Show alternative number `branch` (from 1) of this message and what follows it."""
@@ -209,6 +214,16 @@ class ChatViewModel(QObject):
         if self._live is not None and self._live.job is not None:
             self._live.job.cancel()
             self._set_state(ChatState.STOPPING)
+
+    def _stop_what_leaves(self) -> None:
+        """The conversation was labelled while a model elsewhere answers: nothing more of it goes there."""
+        live = self._live
+        if (
+            live is not None
+            and live.leaves
+            and live.conversation_id in (None, self._conversations.current_id)
+        ):
+            self.stop()
 
     def set_draft(self, text: str) -> None:
         if text != self.draft:
@@ -370,8 +385,11 @@ class ChatViewModel(QObject):
             stays=self.leaving.stays and conversation_id is None and answer_to is None,
         )
 
-    def _begin(self, ask: Ask) -> None:
-        """Answer, once the person has agreed to what leaves this device for it, if anything does."""
+    def _begin(self, ask: Ask, give_back: Callable[[], None] | None = None) -> None:
+        """Answer, once the person has agreed to what leaves this device for it, if anything does.
+
+        `give_back`: what puts the words back where they were written, when they do not; the composer by itself.
+        """
         remote = self._models.remote
         if remote is None or not self.leaving.must_ask(remote):
             self._start(ask, remote)
@@ -382,14 +400,14 @@ class ChatViewModel(QObject):
             remote,
             send=lambda: self._start(agreed, remote),
             here=lambda: self._start(ask, None),
-            back=lambda: self._give_back(ask),
+            back=give_back or (lambda: self._give_back(ask)),
         )
         self.state_changed.emit()
 
     def _start(self, ask: Ask, remote: RemoteChoice | None) -> None:
         self._save_draft.stop()
         self.draft = ""
-        live = self._live = _Live(ask)
+        live = self._live = _Live(ask, leaves=remote is not None)
         self._answer_progress = AnswerProgress()
         self._set_state(ChatState.READING)
         live.job = self._bridge.submit(self._turn(ask, remote), self._turn_over, self._not_accepted)
@@ -486,7 +504,7 @@ class ChatViewModel(QObject):
         live.question = entry_of(event.question)
         live.entry = entry_of(event.answer)
         if asked_here:
-            self.leaving.follow(event.conversation.id, live.ask.agreed_to)
+            self.leaving.follow(event.conversation.id, live.ask.agreed_to, live.ask.stays)
         if live.ask.conversation_id is None and live.ask.answer_to is None and asked_here:
             self._draft_of = self._on_screen = event.conversation.id
             self.images.follow(event.conversation.id)

@@ -96,12 +96,12 @@ def _footnote(message: Message) -> str:
 
 
 def _place(message: Message) -> str:
-    """Where an answer was made, when that is not plain: elsewhere, or here because elsewhere could not."""
+    """Where an answer was made: elsewhere, here, or here because elsewhere could not."""
     if message.provider:
         return provider_name(message.provider)
     if instead_of := str(message.fault_facts.get("instead_of", "")):
         return tr("on this device, because {provider} could not answer", provider=instead_of)
-    return ""
+    return tr("on this device")
 
 
 def _cost(message: Message) -> str:

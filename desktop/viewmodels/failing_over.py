@@ -22,8 +22,9 @@ _NOT_THERE = frozenset({
     RemoteFault.OVERLOADED, RemoteFault.SERVER_FAILED, RemoteFault.CUT_OFF, RemoteFault.GATE, RemoteFault.REDIRECTED,
 })  # fmt: skip
 
-Again = Callable[[int, tuple[str, str]], None]
-"""Answer the question of this answer again, here, instead of that provider and for that reason."""
+Again = Callable[[int, tuple[str, str]], bool]
+"""Answer the question of this answer again, here, instead of that provider and for that reason. False when it can't be
+done now: another conversation is open, or another answer is under way."""
 
 
 class FailingOver:
@@ -40,9 +41,23 @@ class FailingOver:
         if not answer.provider or not isinstance(fault, RemoteFault) or fault not in _NOT_THERE:
             return
         instead_of = (str(answer.fault_facts.get("provider", "")), fault.value)
-        if self._settings.get("remote.go_on_here") and not answer.text:
-            self._again(answer.id, instead_of)
+        goes_on = self._settings.get("remote.go_on_here") and not answer.text
+        if goes_on and self._again(answer.id, instead_of):
             return
         sentence = model_fault(fault, answer.fault_detail, answer.fault_facts, answer.model)
         here = tr("Answer on this device")
-        self._tell(Notice(sentence.text, sentence.detail, here, lambda: self._again(answer.id, instead_of)))
+
+        def again() -> None:
+            if not self._again(answer.id, instead_of):
+                self._tell(
+                    Notice(
+                        tr(
+                            "It can be answered here once its conversation is open and nothing else is being answered."
+                        ),
+                        "",
+                        here,
+                        again,
+                    )
+                )
+
+        self._tell(Notice(sentence.text, sentence.detail, here, again))

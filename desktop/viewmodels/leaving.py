@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from desktop.bridge import Bridge
-from desktop.chat.leaving import STAYS, agreed, stays
+from desktop.chat.leaving import agreed, label, stays
 from desktop.i18n import tr
 from desktop.store.faults import StoreFault
 from desktop.viewmodels.notice import Notice
@@ -56,6 +56,7 @@ class LeavingViewModel(QObject):
     """`asked` with a `Preview`: the person is to decide, by `agree`, `answer_here` or `decline`."""
 
     changed = Signal()
+    labelled = Signal()  # the open conversation must not leave any more, from this moment on
     asked = Signal(object)
     notice = Signal(object)
 
@@ -75,26 +76,48 @@ class LeavingViewModel(QObject):
         self.stays = stays(options)
         self.changed.emit()
 
-    def follow(self, conversation_id: int, agreed_to: str) -> None:
-        """The conversation that did not exist yet exists now, with what was chosen for it."""
-        self._conversation = conversation_id
-        if agreed_to:
+    def follow(self, conversation_id: int, agreed_to: str, stays: bool) -> None:
+        """The conversation that did not exist yet exists now, and is labelled as it was when it was asked.
+
+        What the person said of it meanwhile goes before that.
+        """
+        is_new, self._conversation = self._conversation is None, conversation_id
+        if agreed_to and not self.stays:
             self._agreed |= {agreed_to}
+        if is_new and self.stays is not stays:
+            self._write_label()
+
+    @property
+    def must_ask_to_unlabel(self) -> bool:
+        """Whether a label would be taken off that has kept something here."""
+        return self.stays and self._conversation is not None
 
     def keep_here(self, stays: bool) -> None:
         """Label the conversation, or take the label off. One that does not exist yet takes it along when it does."""
         self.stays = stays
+        if stays:
+            self._agreed = frozenset()
+            self.labelled.emit()
         self.changed.emit()
         if self._conversation is not None:
-            value = True if stays else None
-            work = self._store.set_conversation_option(self._conversation, STAYS, value)
-            self._bridge.submit(work, failed=lambda error: self._not_stored(error, stays))
+            self._write_label()
 
-    def _not_stored(self, error: Exception, wanted: bool) -> None:
+    def _write_label(self) -> None:
+        assert self._conversation is not None
+        conversation_id, wanted = self._conversation, self.stays
+        self._bridge.submit(
+            label(self._store, conversation_id, wanted),
+            failed=lambda error: self._not_stored(error, conversation_id, wanted),
+        )
+
+    def _not_stored(self, error: Exception, conversation_id: int, wanted: bool) -> None:
+        if isinstance(error, LookupError):  # it was deleted meanwhile
+            return
         if not isinstance(error, StoreFault):
             raise error
-        self.stays = not wanted
-        self.changed.emit()
+        if conversation_id == self._conversation and self.stays is wanted:
+            self.stays = not wanted
+            self.changed.emit()
         self.notice.emit(Notice.of(store_fault(error)))
 
     def must_ask(self, choice: RemoteChoice) -> bool:

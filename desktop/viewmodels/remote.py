@@ -6,10 +6,9 @@ when somebody wants it, and remembered: the model picker sends nothing.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -230,29 +229,25 @@ class RemoteViewModel(QObject):
         from providers.remote.chosen import own_service
         from providers.remote.values import Auth
 
-        numbers = [int(found[1]) for own in self._chosen.own if (found := re.fullmatch(r"own-(\d+)", own.id))]
         known = kinds_of_own_servers()[kind]
         auth = (Auth.BEARER if known.auth is Auth.NONE else known.auth) if has_key else Auth.NONE
         try:
             service = own_service(
-                1 + max(numbers, default=0), kind, name.strip() or known.name, url.strip(), auth, plain_http
+                self._chosen.last_number + 1, kind, name.strip() or known.name, url.strip(), auth, plain_http
             )
         except ValueError:
             self._tell(_address_problem(url.strip(), plain_http))
             return ""
-        return service.id if self._write(replace(self._chosen, own=(*self._chosen.own, service))) else ""
+        return service.id if self._write(self._chosen.with_own(service)) else ""
 
     def remove(self, provider: str) -> None:
-        """Take a server of one's own off the list. Its key stays in the keychain until it is removed there.
+        """Take a server of one's own off the list, with what was known of its models.
 
-        What was known of its models goes with it: the next server that is added may get its id.
+        Its key stays in the keychain until it is removed there.
         """
         from desktop.remote import forget
 
-        rest = self._chosen.switched(provider, False)
-        own = tuple(service for service in rest.own if service.id != provider)
-        models = {name: listed for name, listed in rest.models.items() if name != provider}
-        if not self._write(replace(rest, own=own, models=models)):
+        if not self._write(self._chosen.without_own(provider)):
             return
         self._remembered.pop(provider, None)
         try:

@@ -32,6 +32,8 @@ class AnsweringDialog(ExplainingDialog):
         super().__init__(theme, parent, tr("Answers in this conversation"))
         self._answering = answering
         self._rows: dict[str, _AdapterRow] = {}
+        self.elsewhere = Text(theme, "", "soft", wrap=True)
+        self.column.addWidget(self.elsewhere)
         self._add_form()
         self.column.addSpacing(16)
         self._add_adapters()
@@ -115,6 +117,8 @@ class AnsweringDialog(ExplainingDialog):
 
     def _show(self) -> None:
         answering = self._answering
+        self.elsewhere.setText(answering.not_elsewhere)
+        self.elsewhere.setVisible(bool(answering.not_elsewhere))
         self.schema.setVisible(answering.as_json)
         problem = answering.schema_problem
         self.problem.setText(problem)

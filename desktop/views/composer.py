@@ -71,6 +71,7 @@ class Composer(QWidget):
         self._chat = chat
         chat.state_changed.connect(self._show_state)
         chat.draft_replaced.connect(self._take_draft)
+        chat.edit_returned.connect(self.edit_message)
         chat.images.draft_changed.connect(self._show_images)
         self._take_draft()
         self._show_state()

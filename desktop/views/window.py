@@ -380,9 +380,14 @@ class MainWindow(QMainWindow):
         self._open(dialog)
 
     def _keep_here(self) -> None:
-        """Label the open conversation, or take the label off."""
+        """Label the open conversation, or take the label off, which is asked first."""
         leaving = self._chat.leaving
-        leaving.keep_here(not leaving.stays)
+        if not leaving.must_ask_to_unlabel:
+            leaving.keep_here(not leaving.stays)
+            return
+        from desktop.views.label_dialog import LabelDialog
+
+        self._open(LabelDialog(self.theme, self, lambda: leaving.keep_here(False)))
 
     def _show_computer(self) -> None:
         from desktop.views.dialogs import computer_dialog

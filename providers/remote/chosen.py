@@ -3,7 +3,8 @@
     {"enabled": ["openai", "own-1"],
      "models": {"openai": ["gpt-5-mini"]},
      "own": [{"id": "own-1", "kind": "ollama", "name": "Ollama", "base_url": "http://localhost:11434",
-              "auth": "none", "plain_http": true}]}
+              "auth": "none", "plain_http": true}],
+     "made": 1}
 
 The desktop writes it; the broker reads it at each request and can't change it. Whatever is missing, unreadable or of
 another form means: nothing is enabled.
@@ -25,17 +26,24 @@ from providers.remote.values import Auth, Service
 FOLDER, FILE = "remote", "providers.json"
 _MOST_BYTES = 256 * 1024
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_NUMBERED = re.compile(r"own-([0-9]{1,9})")
 _LONGEST = 200
+_MOST_MADE = 999_999_999
 _OWN_NAMES = {"id", "kind", "name", "base_url", "auth", "plain_http"}
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """`models`: for a provider, the only models that may be asked; a provider that is missing there may use any."""
+    """`models`: for a provider, the only models that may be asked; a provider that is missing there may use any.
+
+    `made`: the highest number that a server of one's own has had. None is given twice: conversations remember by its id
+    where the person agreed to send them, and that must never come to mean another address.
+    """
 
     enabled: tuple[str, ...] = ()
     own: tuple[Service, ...] = ()
     models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    made: int = 0
 
     @property
     def known(self) -> dict[str, Service]:
@@ -56,6 +64,23 @@ class Chosen:
         """The same with one provider switched."""
         others = tuple(name for name in self.enabled if name != provider)
         return replace(self, enabled=(*others, provider) if on else others)
+
+    @property
+    def last_number(self) -> int:
+        """The highest number that was ever given to a server of one's own."""
+        numbers = (int(found[1]) for own in self.own if (found := _NUMBERED.fullmatch(own.id)))
+        return max((self.made, *numbers))
+
+    def with_own(self, service: Service) -> Chosen:
+        """The same with one more server of one's own, made with the number after `last_number`."""
+        more = replace(self, own=(*self.own, service))
+        return replace(more, made=more.last_number)
+
+    def without_own(self, provider: str) -> Chosen:
+        """The same without this server and what was chosen of its models, and switched off."""
+        rest = tuple(own for own in self.own if own.id != provider)
+        models = {name: listed for name, listed in self.models.items() if name != provider}
+        return replace(self.switched(provider, False), own=rest, models=models, made=self.last_number)
 
 
 def own_service(
@@ -88,6 +113,7 @@ def write_chosen(home: str, chosen: Chosen) -> None:
         "enabled": list(chosen.enabled),
         "models": {name: list(models) for name, models in chosen.models.items()},
         "own": [_to_entry(service) for service in chosen.own],
+        "made": chosen.made,
     }
     fresh = path + ".new"
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
@@ -112,11 +138,14 @@ def _read(path: str) -> bytes:
 
 
 def _from_record(record: object) -> Chosen:
-    if not isinstance(record, dict) or not {"enabled", "models", "own"} >= record.keys():
+    if not isinstance(record, dict) or not {"enabled", "models", "own", "made"} >= record.keys():
         raise ValueError("not what this version writes")
     own = tuple(_own(entry) for entry in record.get("own", []))
     models = {str(name): tuple(map(str, listed)) for name, listed in record.get("models", {}).items()}
-    chosen = Chosen(tuple(map(str, record.get("enabled", []))), own, models)
+    made = record.get("made", 0)
+    if type(made) is not int or not 0 <= made <= _MOST_MADE:
+        raise ValueError("not a number of servers")
+    chosen = Chosen(tuple(map(str, record.get("enabled", []))), own, models, made)
     ids = [service.id for service in own]
     if len(set(ids)) != len(ids) or set(ids) & catalogue().keys():
         raise ValueError("two services of one name")

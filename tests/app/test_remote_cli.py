@@ -53,6 +53,8 @@ def test_a_server_of_ones_own_is_added_off_and_removed(tmp_path: Path) -> None:
     assert alcove(home, "remove", "own-1")[0] == 0
     assert [service.id for service in read_chosen(str(home)).own] == ["own-2"]
     assert alcove(home, "remove", "openai")[0] == 1
+    assert alcove(home, "remove", "own-2")[0] == 0
+    assert "own-3" in alcove(home, "add", "vllm", "https://another.example.org/v1")[1]
 
 
 def test_what_is_known_of_a_provider_has_its_sources(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections import deque
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from support.whole_program import wait
 from desktop.app import Parts
 from desktop.viewmodels.chat import ChatState
 from desktop.viewmodels.notice import Notice
+from desktop.views.label_dialog import LabelDialog
 from desktop.views.leaving_dialog import LeavingDialog
 from providers.costs.budgets import ALL, Budgets, Limit, write_budgets
 
@@ -206,3 +208,105 @@ def test_most_of_a_budget_spent_is_said_once_and_a_spent_one_stops_what_leaves(t
         assert any("is spent: nothing more goes there" in text for text in notices)
         assert any("Nothing was sent: the budget for The office" in text for text in notices)
         assert len(server.chats) == 3
+
+
+def label_dialog(parts: Parts) -> LabelDialog:
+    """The question before a label is taken off."""
+    wait(lambda: any(one.isVisible() for one in parts.window.findChildren(LabelDialog)))
+    return next(one for one in parts.window.findChildren(LabelDialog) if one.isVisible())
+
+
+def test_a_label_stops_what_leaves_takes_agreements_back_and_comes_off_only_when_asked(
+    tmp_path: Path,
+) -> None:
+    with chat_server() as server, window_with_remote(tmp_path / "home", server) as parts:
+        server.replies = deque([Reply((chunk("Begun"),), hangs=True)])
+        parts.models.choose(KEY)
+        say(parts, "Hello")
+        dialog(parts).send.click()
+        wait(lambda: parts.chat.transcript.entries and parts.chat.transcript.entries[-1].text == "Begun")
+        parts.window.run("keep_here")
+        idle(parts)
+        wait(server.went_away.is_set)
+        assert parts.chat.transcript.entries[-1].status == "stopped"
+        say(parts, "Between us")
+        wait(lambda: len(parts.chat.transcript.entries) == 4)
+        idle(parts)
+        parts.window.run("keep_here")
+        asked = label_dialog(parts)
+        QTest.keyClick(asked, Qt.Key.Key_Return)  # by habit
+        wait(lambda: not asked.isVisible())
+        assert parts.chat.leaving.stays
+        parts.window.run("keep_here")
+        label_dialog(parts).off.click()
+        assert not parts.chat.leaving.stays
+        say(parts, "And now?")
+        shown = dialog(parts)  # the agreement of before does not hold any more
+        assert "Between us" in shown.words.toPlainText()
+        shown.back.click()
+        assert len(server.chats) == 1
+
+
+def test_a_label_put_on_while_the_question_is_being_stored_is_kept(tmp_path: Path) -> None:
+    with chat_server() as server, window_with_remote(tmp_path / "home", server) as parts:
+        say(parts, "Hello")
+        assert parts.conversations.current_id is None  # it is on its way to the disk
+        parts.window.run("keep_here")
+        wait(lambda: len(parts.chat.transcript.entries) == 2)
+        idle(parts)
+        labelled = parts.conversations.current_id
+        assert labelled is not None
+        parts.conversations.new()
+        wait(lambda: parts.chat.can_send and not parts.chat.leaving.stays)
+        parts.conversations.open(labelled)
+        wait(lambda: parts.chat.leaving.stays)
+
+
+def test_an_edited_question_that_is_not_sent_is_edited_on_and_the_draft_stays(tmp_path: Path) -> None:
+    with chat_server() as server, window_with_remote(tmp_path / "home", server) as parts:
+        say(parts, "Hello")
+        wait(lambda: len(parts.chat.transcript.entries) == 2)
+        idle(parts)
+        parts.models.choose(KEY)
+        composer = parts.window.page.composer
+        QTest.keyClicks(composer.edit, "a draft")
+        question = parts.chat.transcript.entries[0].message_id
+        composer.edit_message(question, "Hello you")
+        QTest.keyClick(composer.edit, Qt.Key.Key_Return)
+        dialog(parts).back.click()
+        assert composer.is_editing and composer.edit.toPlainText() == "Hello you"
+        composer.cancel_editing()
+        assert composer.edit.toPlainText() == "a draft"
+        assert server.asked == []
+
+
+def test_what_failed_elsewhere_can_be_answered_here_once_its_conversation_is_open_again(
+    tmp_path: Path,
+) -> None:
+    notices: list[Notice] = []
+    elsewhere = Event()
+    with chat_server() as server, window_with_remote(tmp_path / "home", server) as parts:
+        parts._settings.set("remote.go_on_here", True)
+        parts.chat.notice.connect(notices.append)
+        server.replies = deque([Reply((chunk(),), length=99, until=elsewhere)])
+        parts.models.choose(KEY)
+        say(parts, "Hello")
+        dialog(parts).send.click()
+        wait(lambda: server.chats)
+        wait(lambda: parts.conversations.current_id is not None)
+        failed = parts.conversations.current_id
+        assert failed is not None
+        parts.conversations.new()
+        wait(lambda: parts.chat._on_screen is None)
+        elsewhere.set()
+        wait(lambda: notices)
+        assert notices[0].action is not None
+        notices[0].action()
+        assert len(notices) == 2 and "once its conversation is open" in notices[1].text
+        parts.conversations.open(failed)
+        wait(lambda: parts.chat.can_send and parts.chat.is_whole)
+        assert notices[1].action is not None
+        notices[1].action()
+        wait(lambda: parts.chat.transcript.entries[-1].branches == 2)
+        idle(parts)
+        assert "because The office could not answer" in parts.chat.transcript.entries[-1].footnote

@@ -75,4 +75,4 @@ def test_a_fault_this_version_does_not_know_still_gets_a_sentence() -> None:
 
 def test_the_line_under_an_answer_names_the_model_the_time_and_the_speed() -> None:
     done = message(model="SmolLM2 Q4_1", generated_tokens=50, first_token_ms=200, generate_ms=500)
-    assert entry_of(done).footnote == "SmolLM2 Q4_1 · 0.7 s · 50 tokens · 100 tokens/s"
+    assert entry_of(done).footnote == "SmolLM2 Q4_1 · on this device · 0.7 s · 50 tokens · 100 tokens/s"

@@ -26,7 +26,7 @@ MODEL = "a-model"
 class Reply:
     """What is said to one request. The connection is closed behind it, unless it `hangs`; `resets`: not politely.
 
-    `length`: announced, which may be more than what comes.
+    `length`: announced, which may be more than what comes. `until`: the end waits for it.
     """
 
     pieces: tuple[bytes, ...] = ()
@@ -35,6 +35,7 @@ class Reply:
     hangs: bool = False
     resets: bool = False
     length: int | None = None
+    until: threading.Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,8 @@ def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
                 for piece in reply.pieces:
                     self.wfile.write(piece)
                     self.wfile.flush()
+                if reply.until is not None:
+                    reply.until.wait(60)
                 if reply.hangs and self.connection.recv(1) == b"":
                     server.went_away.set()
             except OSError:

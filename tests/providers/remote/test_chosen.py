@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,23 @@ def test_what_was_chosen_is_there_again(tmp_path: Path) -> None:
     assert chosen.allows("openai", "gpt-5-mini") and not chosen.allows("openai", "gpt-5")
     assert chosen.allows("anthropic", "anything")
     assert "openai" not in chosen.switched("openai", False).services
+
+
+def test_a_server_never_gets_the_id_of_one_that_is_gone(tmp_path: Path) -> None:
+    """A conversation that was let go to the one would else go to the other, unasked."""
+    first = own_service(1, "ollama", "The office's", "https://first.example", Auth.NONE)
+    with_one = replace(Chosen(), own=(first,))  # as written before numbers were remembered
+    write_chosen(str(tmp_path), with_one.without_own("own-1"))
+    again = read_chosen(str(tmp_path))
+    assert again.own == () and again.last_number == 1
+    second = own_service(again.last_number + 1, "ollama", "Other", "https://second.example", Auth.NONE)
+    write_chosen(str(tmp_path), again.with_own(second).without_own("own-2"))
+    assert read_chosen(str(tmp_path)).last_number == 2
+
+
+@pytest.mark.parametrize("made", [-1, 1.0, True, "1", None, 10**9])
+def test_a_damaged_number_of_servers_enables_nothing_at_all(made: object, tmp_path: Path) -> None:
+    assert written(tmp_path, {"enabled": ["anthropic"], "made": made}) == Chosen()
 
 
 @pytest.mark.parametrize(
