@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from models.runtime.faults import StopReason
 from models.runtime.values import Constraint, ConstraintKind, Tool, Turn
 from providers.events import Finished, ReasoningDelta, TextDelta, ToolCall, Usage, Waiting
 from providers.gate.chat_messages import ChatSend, ModelsFound, ModelsList, RemoteRefused
+from providers.gate.client import BrokerClient
 from providers.gate.faults import BrokerGone, GateError
 from providers.gate.key_messages import KeyTest
 from providers.gate.protocol import Event, GateFault
@@ -122,6 +123,7 @@ class Session:
     """What a broker said, by provider and question, and all that can be read afterwards."""
 
     said: dict[tuple[str, str], Said]
+    stopped: dict[str, bool]  # whether the service saw that nobody listened any more
     services: Services
     processes: bytes  # argv and environ of every process meanwhile
     complaints: str  # the broker's stderr
@@ -138,6 +140,17 @@ def what_processes_show(server: int) -> bytes:
     return b"\n".join(found)
 
 
+async def give_up(client: BrokerClient, there: Services, provider: str) -> bool:
+    """Stop after the first word of an answer that takes seconds. Whether the service saw its connection close."""
+    door = there.plain if provider == OLLAMA else there.door
+    closed = door.closed
+    async with aclosing(client.request(asking(provider, "slowly"))) as found:
+        async for event in found:
+            if isinstance(event, TextDelta):
+                break
+    return await asyncio.to_thread(door.wait_until_closed, closed + 1)
+
+
 async def whole_session(there: Services) -> Session:
     asked: dict[tuple[str, str], object] = {}
     for provider in PROVIDERS:
@@ -151,6 +164,7 @@ async def whole_session(there: Services) -> Session:
         assert ready.locked
         found = await all_of_each(client, asked, at_once=12)
         shown = what_processes_show(there.server.pid)
+        stopped = {provider: await give_up(client, there, provider) for provider in PROVIDERS}
         there.keep("sk-CANARY-wrong-0000000000")
         for provider in PROVIDERS:
             found[provider, "key test"] = await all_of(client, KeyTest.of(provider))
@@ -160,7 +174,7 @@ async def whole_session(there: Services) -> Session:
         shown += what_processes_show(there.server.pid)
     with pytest.raises(BrokerGone) as gone:  # it tells what the broker wrote to stderr
         await all_of(client, ModelsList("openai"))
-    return Session(found, there, shown, repr(gone.value.args))
+    return Session(found, stopped, there, shown, repr(gone.value.args))
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +236,11 @@ class TestEachDialect:
             assert isinstance(last, RemoteRefused) and last.facts["retry_after"] == 3600
         if question in ("truncated", "goes away"):
             assert text_of(events) and str(_LONG["content"]).startswith(text_of(events))
+
+    def test_giving_up_closes_the_connection(self, provider: str, session: Session) -> None:
+        assert session.stopped[provider]
+        ends = [row["outcome"] for row in ledger_rows(session.services.home) if row["kind"] == "end"]
+        assert ends.count("cancelled") == len(PROVIDERS)
 
     def test_a_wrong_key_is_refused_and_not_quoted(self, provider: str, session: Session) -> None:
         assert fault_of(session.said[provider, "wrong key"]) is RemoteFault.KEY_REFUSED
