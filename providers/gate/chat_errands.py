@@ -10,9 +10,11 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from providers.events import Billed, Event, Finished, ReasoningDelta, TextDelta, Usage, Waiting
 from providers.gate.chat_messages import ChatSend, ModelsFound, ModelsList, RemoteRefused
@@ -36,6 +38,7 @@ LONGEST_WAIT = 30.0
 """Seconds that are waited for a busy service. One that asks for more is not asked again by itself."""
 _FIRST_WAIT = 1.0
 _MOST_LIST_BYTES = 16 << 20
+_RECOGNISED = 8  # characters of a key by which somebody could tell which one it is
 
 # Said before anything was done: asking again costs nothing and does nothing twice.
 _BUSY = frozenset({RemoteFault.RATE_LIMITED, RemoteFault.OVERLOADED})
@@ -179,16 +182,23 @@ def without_key(text: str, key: str) -> str:
     """A text without the key, nor so much of its beginning or end that it could be recognised by it."""
     if not key or not text:
         return text
-    # As it is, as JSON and URLs and Basic authorization would write it.
-    forms = {key, json.dumps(key)[1:-1], base64.b64encode(key.encode()).decode()}
-    for form in forms:
-        text = text.replace(form, "…")
-    shortest = 8
-    for length in range(len(key) - 1, shortest - 1, -1):
-        for part in (key[:length], key[-length:]):
-            if part in text:
+    forms = _written(key)
+    for length in range(
+        max(map(len, forms)), min(len(key), _RECOGNISED) - 1, -1
+    ):  # else a part leaves the rest
+        for form in forms:
+            for part in {form[:length], form[-length:]} if len(form) >= length else ():
                 text = text.replace(part, "…")
     return text
+
+
+def _written(key: str) -> set[str]:
+    """A key as it is, and as JSON, URLs and Basic authorization would write it."""
+    in_json = json.dumps(key)[1:-1]
+    in_url = quote(key, safe="")
+    small = re.sub("%..", lambda found: found[0].lower(), in_url)
+    in_basic = base64.b64encode(key.encode()).decode()
+    return {key, in_json, in_json.replace("/", "\\/"), in_url, small, quote(key), in_basic}
 
 
 def _try(
@@ -206,8 +216,10 @@ def _try(
     """
     for attempt in range(1, MOST_TRIES + 1):
         _begin()
+        answered = False
         try:
             with http.stream(call.method, service.base_url + call.path, headers, call.body) as response:
+                answered = True
                 if response.status == 200:
                     return read(response)
                 failure = speaks.failure(
@@ -215,7 +227,7 @@ def _try(
                 )
                 is_busy = response.status in _BUSY_STATUS and failure.fault in _BUSY
         except GateError as error:
-            if error.fault is not GateFault.UNREACHABLE or attempt == MOST_TRIES:
+            if answered or error.fault is not GateFault.UNREACHABLE or attempt == MOST_TRIES:
                 raise
             wait = _backoff(attempt)
         else:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import json
+import re
 import subprocess
 import sys
 from collections import deque
@@ -12,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from support.chat_server import (
@@ -446,6 +449,62 @@ def test_no_service_can_quote_a_key_to_anybody(said: str) -> None:
     left = without_key(f"No: {said}!", CANARY)
     assert left.startswith("No: ") and left.endswith("!")
     assert not any(CANARY[start : start + 9] in left for start in range(len(CANARY) - 9) if start in (0, 26))
+
+
+ODD = "sk/odd+key=with%everything&that\"needs'care"
+WRITTEN = {
+    "as it is": ODD,
+    "in JSON": json.dumps(ODD)[1:-1],
+    "in JSON for a web page": json.dumps(ODD)[1:-1].replace("/", "\\/"),
+    "in an address": quote(ODD, safe=""),
+    "in an address, small": re.sub("%..", lambda found: found[0].lower(), quote(ODD, safe="")),
+    "in a path": quote(ODD),
+    "in Basic authorization": base64.b64encode(ODD.encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+def test_a_key_is_known_again_however_it_is_written(how: str) -> None:
+    written = WRITTEN[how]
+    for part in (written, written[:8], written[:-1], written[-8:], written[1:]):
+        assert without_key(f"No: <{part}>", ODD) == "No: <…>", part
+
+
+def test_a_server_that_moved_is_not_sent_the_key_of_the_old_address(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+
+    async def work(client: BrokerClient) -> None:
+        assert text_of(await events(client, SEND)) == "Hello there"
+        enable(home, there)
+        assert refusal(await events(client, SEND)).fault is RemoteFault.NO_KEY
+        enable(home, here)
+        assert text_of(await events(client, SEND)) == "Hello there"
+
+    with chat_server() as here, chat_server() as there:
+        enable(home, here)
+        with_broker(home, work)
+    assert (len(here.asked), there.asked) == (2, [])
+
+
+def test_two_brokers_of_one_home_write_one_ledger(tmp_path: Path) -> None:
+    home, each = tmp_path / "home", 8
+
+    async def some(client: BrokerClient) -> None:
+        for _ in range(each):
+            assert text_of(await events(client, SEND)) == "Hello there"
+
+    async def whole() -> None:
+        async with broker(home) as first, broker(home) as second:
+            await asyncio.gather(some(first), some(second))
+
+    with chat_server() as server:
+        enable(home, server, auth=Auth.NONE)
+        asyncio.run(asyncio.wait_for(whole(), 60))
+    assert verify(home / "ledger" / "ledger.jsonl").intact
+    rows = ledger_rows(home)
+    asked = [row["id"] for row in rows if row["kind"] == "request"]
+    assert len(set(asked)) == len(server.asked) == 2 * each
+    assert sorted(map(str, asked)) == sorted(str(row["id"]) for row in rows if row["kind"] == "end")
 
 
 def test_a_budget_that_is_spent_stops_what_would_leave_and_a_reported_cost_is_what_counts(
