@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from desktop.placements import Placements
     from desktop.store.store import Store
     from desktop.templates import Templates
+    from desktop.viewmodels.budget_watch import BudgetWatch
     from desktop.viewmodels.downloads import Ready
     from desktop.viewmodels.keys import KeysViewModel
     from desktop.viewmodels.models_page import ModelsPageViewModel
@@ -146,6 +147,7 @@ class Parts:
         self.remote = RemoteViewModel(self.bridge, self.hub_link, paths.home, self.network.position)
         self.models.elsewhere.models = self.remote
         self.remote.changed.connect(self.models.changed)
+        self.chat.answered_elsewhere.connect(lambda provider: self._budget_watch.answered(provider))
         self.keys = later(self._make_keys)
         self.window = MainWindow(
             self.conversations,
@@ -197,6 +199,17 @@ class Parts:
 
         ledger = LedgerViewModel(self.bridge, self._paths.ledger, self.window)
         return LedgerPage(theme, ledger, self.models, self.network)
+
+    @cached_property
+    def _budget_watch(self) -> BudgetWatch:
+        from desktop.viewmodels.budget_watch import BudgetWatch
+
+        paths = self._paths
+        watch = BudgetWatch(
+            self.bridge, paths.home, paths.ledger, lambda: self.window.run("costs"), self.window
+        )
+        watch.notice.connect(self.chat.notice)
+        return watch
 
     def _make_remote_page(self, theme: Theme) -> Page:
         from desktop.views.remote_page.page import RemotePage

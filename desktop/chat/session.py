@@ -46,8 +46,11 @@ class Session:
         Cancelling the task stops the answer and keeps what there is of it; the task then ends normally.
         """
         started = await self._begin(ask, provider.name, provider.origin)
-        await self._note_choices(ask, started)
         emit(started)
+        try:
+            await self._note_choices(ask, started)
+        except StoreFault as fault:  # what is not kept was not agreed to: then nothing leaves
+            emit(NotStored(fault))
         turn = asyncio.current_task()
         if turn is not None:
             self._turns.add(turn)

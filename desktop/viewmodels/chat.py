@@ -79,6 +79,7 @@ class ChatViewModel(QObject):
     draft_replaced = Signal()
     revealed = Signal(int)  # the row of a message that was asked for
     notice = Signal(object)
+    answered_elsewhere = Signal(str)  # the provider that has answered
 
     def __init__(
         self,
@@ -406,7 +407,8 @@ class ChatViewModel(QObject):
         self._live = None
         self._set_state(ChatState.IDLE)
         over, self._over = self._over, None
-        if over is not None:
+        if over is not None and over.provider:
+            self.answered_elsewhere.emit(over.provider)
             self._failing_over.over(over)
 
     def _not_accepted(self, error: Exception) -> None:

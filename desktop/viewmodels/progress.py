@@ -124,10 +124,11 @@ class AnswerProgress:
         usage = self._usage
         if usage is None or not usage.generated_tokens:
             return ""
+        rate = usage.tokens_per_second
         return " · ".join(
             (
                 tr("First word after {seconds} s", seconds=f"{usage.first_token_ms / 1000:.1f}"),
-                tr("{rate} tokens/s", rate=f"{usage.tokens_per_second:.0f}"),
+                *((tr("{rate} tokens/s", rate=f"{rate:.0f}"),) if rate >= 1 else ()),
                 self._of_context(usage.prompt_tokens + usage.generated_tokens, usage.context_tokens),
             )
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from desktop.app import Parts
 from desktop.viewmodels.chat import ChatState
 from desktop.viewmodels.notice import Notice
 from desktop.views.leaving_dialog import LeavingDialog
+from providers.costs.budgets import ALL, Budgets, Limit, write_budgets
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -50,6 +53,10 @@ def say(parts: Parts, text: str) -> None:
 
 def idle(parts: Parts) -> None:
     wait(lambda: parts.chat.state is ChatState.IDLE and parts.chat.can_send)
+
+
+def asked_times(server: ChatServer, times: int) -> bool:
+    return len(server.chats) == times
 
 
 def sent_texts(server: ChatServer) -> list[str]:
@@ -173,3 +180,29 @@ def test_stopping_reaches_the_server(tmp_path: Path) -> None:
         server.replies = deque([completion("More")])
         say(parts, "Go on")
         wait(lambda: parts.chat.transcript.entries[-1].text == "More")
+
+
+def test_most_of_a_budget_spent_is_said_once_and_a_spent_one_stops_what_leaves(tmp_path: Path) -> None:
+    notices: list[str] = []
+    home = tmp_path / "home"
+    usage = b'data: {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 1, "cost": 0.45}}\n\n'
+    with chat_server() as server, window_with_remote(home, server) as parts:
+        server.replies = deque([Reply((chunk("x"), chunk(finish_reason="stop"), usage))])
+        (home / "remote" / "prices.json").write_text('{"own-1/*": {"input": "1", "output": "1"}}')
+        write_budgets(str(home), Budgets({ALL: Limit(month=Decimal(1))}))
+        parts.chat.notice.connect(lambda notice: notices.append(notice.text))
+        parts.models.choose(KEY)
+        say(parts, "one")
+        dialog(parts).send.click()
+        for number in (1, 2, 3):
+            wait(partial(asked_times, server, number))
+            idle(parts)
+            assert "$0.45" in parts.chat.transcript.entries[-1].footnote
+            if number == 2:
+                wait(lambda: notices)
+                assert notices == ["Most of the budget for a server of your own is spent."]
+            say(parts, "more")
+        wait(lambda: len(notices) == 3)
+        assert any("is spent: nothing more goes there" in text for text in notices)
+        assert any("Nothing was sent: the budget for The office" in text for text in notices)
+        assert len(server.chats) == 3

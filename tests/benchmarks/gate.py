@@ -14,7 +14,7 @@ from statistics import median
 
 import httpx
 from benchmarks.row import Row
-from support.broker_kills import kill_again_and_again
+from support.broker_kills import Killed, kill_again_and_again, kill_in_conversations
 from support.outside import Answer, Outside, broker, outside, set_switch
 
 from desktop.processes.switch import Position, read_switch
@@ -37,7 +37,9 @@ def run(quick: bool) -> list[Row]:
         ]
         rows += asyncio.run(_broker_rows(home / "broker", 30 if quick else 200))
         if sys.platform != "win32":
-            rows.append(_kills_row(home / "kills", 10 if quick else 200))
+            kills = 10 if quick else 200
+            rows.append(_kills_row("Requests", kill_again_and_again(home / "kills", kills, seed=7)))
+            rows.append(_kills_row("Conversations", kill_in_conversations(home / "chats", kills, seed=8)))
     return rows
 
 
@@ -100,10 +102,9 @@ def _flips_row(folder: Path, flips: int) -> Row:
     )
 
 
-def _kills_row(folder: Path, kills: int) -> Row:
-    outcome = kill_again_and_again(folder, kills, seed=7)
+def _kills_row(what: str, outcome: Killed) -> Row:
     return Row(
-        name="Requests that a server saw and that have their row, after kill -9 of the broker",
+        name=f"{what} that a server saw and that have their row, after kill -9 of the broker",
         figure=f"{outcome.seen - len(outcome.problems):,} of {outcome.seen:,} ({outcome.kills} kills)",
         target="all",
         met=not outcome.problems and outcome.seen > 0,
