@@ -41,10 +41,10 @@ class EventReader:
 
     def end(self) -> Iterator[Event]:
         for frame in self._stream.end():
-            yield from self._event(_unless_cut(frame.data))
+            yield from self._event(unless_cut(frame.data))
         if not self._is_one and (stray := self._stream.stray.strip()):
             # No stream at all: an error as plain JSON, or in a list.
-            value = read_json(_unless_cut(stray))
+            value = read_json(unless_cut(stray))
             for one in value if isinstance(value, list) else [value]:
                 yield from self._answer.event(_object(one))
         yield from map(whole, self._answer.end())
@@ -67,7 +67,7 @@ class LineReader:
             yield from self._line(line.decode("utf-8", "replace"))
 
     def end(self) -> Iterator[Event]:
-        yield from self._line(_unless_cut(self._lines.rest().decode("utf-8", "replace")))
+        yield from self._line(unless_cut(self._lines.rest().decode("utf-8", "replace")))
         yield from map(whole, self._answer.end())
 
     def _line(self, line: str) -> Iterator[Event]:
@@ -131,7 +131,7 @@ def _object(value: object) -> dict[str, Any]:
     return value
 
 
-def _unless_cut(data: str) -> str:
+def unless_cut(data: str) -> str:
     """What came last, and was not ended: if it is no JSON, then because the rest of it is missing."""
     try:
         if data.strip() not in ("", "[DONE]"):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from models.runtime.picture import media_type
 from models.runtime.values import CalledTool, Image, Tool, Turn
 from providers.remote.faults import RemoteFailure, RemoteFault
-from providers.remote.frames import read_json
+from providers.remote.frames import is_deeper, read_json
 from providers.remote.values import HttpCall
 
 MOST_DEPTH = 100
@@ -53,17 +53,7 @@ def object_of(text: str) -> dict[str, object] | None:
 
 def is_deep(value: dict[str, object]) -> bool:
     """Whether there are objects in it deeper than `MOST_DEPTH`."""
-    level: list[object] = [value]
-    for _ in range(MOST_DEPTH):
-        inner = [
-            part.values() if isinstance(part, dict) else part
-            for part in level
-            if isinstance(part, dict | list)
-        ]
-        if not inner:
-            return False
-        level = [part for parts in inner for part in parts]
-    return any(isinstance(part, dict | list) for part in level)
+    return is_deeper(value, MOST_DEPTH)
 
 
 def schema_of(text: str) -> dict[str, object]:

@@ -16,6 +16,9 @@ from providers.remote.faults import RemoteFailure, RemoteFault
 
 LARGEST = 1 << 53
 """Of a number that is counted with. What a stranger says beyond it is taken for this."""
+DEEPEST = 500
+"""Objects in objects. Deeper ones are no answer: what Python has read it could not always write again."""
+_MOST_STRAY_LINES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class EventStream:
         self._name = b""
         self._begun = False
         self._other: list[bytes] = []  # lines that no event stream has: what came may not be one at all
+        self._other_size = 0
 
     def take(self, data: bytes) -> Iterator[Frame]:
         """The events that these bytes complete. Raises `RemoteFailure` (TOO_LARGE)."""
@@ -117,7 +121,8 @@ class EventStream:
                 self._name = value
             case b"" | b"id" | b"retry" if colon:
                 pass
-            case _ if sum(map(len, self._other[-1:])) + len(self._other) < 4096:
+            case _ if self._other_size + len(line) <= self._most and len(self._other) < _MOST_STRAY_LINES:
+                self._other_size += len(line)
                 self._other.append(line)
 
     def _dispatch(self) -> Iterator[Frame]:
@@ -130,9 +135,27 @@ class EventStream:
 def read_json(text: str) -> Any:
     """A JSON value; fractions stay text (`Fraction`), so that money keeps its digits. Raises `RemoteFailure`."""
     try:
-        return _DECODER.decode(text)
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise RemoteFailure(RemoteFault.UNREADABLE, "not JSON") from error
+    if text.count("[") + text.count("{") > DEEPEST and is_deeper(value, DEEPEST):
+        raise RemoteFailure(RemoteFault.UNREADABLE, "nested too deep")
+    return value
+
+
+def is_deeper(value: object, most: int) -> bool:
+    """Whether there are objects or lists in it, so many of them in each other and more."""
+    level = [value]
+    for _ in range(most):
+        inner = [
+            part.values() if isinstance(part, dict) else part
+            for part in level
+            if isinstance(part, dict | list)
+        ]
+        if not inner:
+            return False
+        level = [part for parts in inner for part in parts]
+    return any(isinstance(part, dict | list) for part in level)
 
 
 class Fraction(float):

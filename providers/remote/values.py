@@ -24,6 +24,10 @@ class Quirk(StrEnum):
     MAX_COMPLETION_TOKENS = "max-completion-tokens"  # instead of max_tokens
     NO_STREAM_OPTIONS = "no-stream-options"  # refuses stream_options, and tells its usage all the same
     REPLAYS_REASONING = "replays-reasoning"  # wants reasoning_content back with a turn that called tools
+    THINKING_SWITCH = (
+        "thinking-switch"  # thinking: {type: …} turns it on and off; reasoning_effort knows no "none"
+    )
+    SHORT_CALL_IDS = "short-call-ids"  # takes ids of calls with nine letters and digits only
     NO_SCHEMA = "no-schema"  # JSON mode, but no JSON schema
     USAGE_ON_REQUEST = "usage-on-request"  # tells usage and cost when asked by usage: {include: true}
     REASONING_OBJECT = "reasoning-object"  # effort as reasoning: {effort: …} instead of reasoning_effort

@@ -7,7 +7,11 @@ respect are quirks of a service (`values.Quirk`); those of an answer are taken a
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal, InvalidOperation
 from functools import partial
 
 from models.runtime.faults import StopReason
@@ -21,7 +25,7 @@ from providers.events import (
     TextDelta,
     Usage,
 )
-from providers.remote.answers import tool_call, unless_broken_off, whole
+from providers.remote.answers import own_id, tool_call, unless_broken_off, unless_cut, whole
 from providers.remote.asking import base64_of, paired, parameters_of, posted, schema_of, type_of, unsupported
 from providers.remote.faults import RemoteFailure, RemoteFault
 from providers.remote.frames import EventStream, Fraction, at, count, items, read_json, table, text
@@ -31,6 +35,7 @@ from providers.remote.values import ChatCall, HttpCall, Quirk, RemoteModelInfo, 
 
 MOST_CALLS = 128
 """Of tools, in one answer."""
+_LONGEST_AMOUNT = 40  # of money, in digits
 
 _STOPS = {
     "stop": StopReason.STOP,
@@ -41,6 +46,11 @@ _STOPS = {
     "content_filter": StopReason.CONTENT_FILTERED,
     "tool_calls": StopReason.TOOL_CALLS,
     "function_call": StopReason.TOOL_CALLS,
+}
+# Where a reason is that the service failed in the middle: what has come is not the answer.
+_FAILED = {
+    "error": RemoteFault.SERVER_FAILED,  # Mistral, OpenRouter
+    "insufficient_system_resource": RemoteFault.OVERLOADED,  # DeepSeek
 }
 
 
@@ -93,16 +103,27 @@ DIALECT = _OpenAIChat()
 
 def _message(turn: Turn, service: Service) -> dict[str, object]:
     if turn.role == "tool":
-        return {"role": "tool", "tool_call_id": turn.call_id, "content": turn.text}
+        return {"role": "tool", "tool_call_id": _call_id(turn.call_id, service), "content": turn.text}
     message: dict[str, object] = {"role": turn.role, "content": _content(turn)}
     if turn.calls:
         message["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            {
+                "id": _call_id(call.id, service),
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
             for call in turn.calls
         ]
         if Quirk.REPLAYS_REASONING in service.quirks and turn.reasoning:
             message["reasoning_content"] = turn.reasoning
     return message
+
+
+def _call_id(given: str, service: Service) -> str:
+    """The id of a call as this service takes it: another service may have made the call."""
+    if Quirk.SHORT_CALL_IDS not in service.quirks or re.fullmatch("[A-Za-z0-9]{9}", given):
+        return given
+    return hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()[:9]
 
 
 def _content(turn: Turn) -> object:
@@ -129,6 +150,10 @@ def _effort(effort: Effort, service: Service) -> dict[str, object]:
         return {}
     if Quirk.TAKES_GRAMMAR in service.quirks:  # llama.cpp: what the template knows
         return {"chat_template_kwargs": {"enable_thinking": effort is not Effort.OFF}}
+    if Quirk.THINKING_SWITCH in service.quirks:
+        if effort in (Effort.OFF, Effort.ON):
+            return {"thinking": {"type": "disabled" if effort is Effort.OFF else "enabled"}}
+        return {"thinking": {"type": "enabled"}, "reasoning_effort": effort.value}
     level = {Effort.OFF: "none", Effort.ON: "medium"}.get(effort, effort.value)
     if Quirk.REASONING_OBJECT in service.quirks:
         return {"reasoning": {"enabled": False} if effort is Effort.OFF else {"effort": level}}
@@ -164,13 +189,70 @@ class _Call:
         self.name = ""
         self.arguments: list[str] = []
 
+    def add(self, part: object) -> None:
+        self.id = self.id or text(part, "id")
+        self.name = self.name or text(part, "function", "name")
+        arguments = at(part, "function", "arguments")
+        if isinstance(arguments, str):
+            self.arguments.append(arguments)
+        elif isinstance(arguments, dict) and not self.arguments:
+            self.arguments.append(json.dumps(arguments))
+
+    def is_another(self, part: object) -> bool:
+        """Whether this part begins another call: some services give every call the same place, or none.
+
+        Not by the id alone: there are servers that make up a new one for each part of a call.
+        """
+        call_id, name = text(part, "id"), text(part, "function", "name")
+        if not name or not self.name:
+            return False
+        return call_id != self.id if call_id and self.id else name != self.name
+
+
+class _Calls:
+    """The calls of an answer, in the order in which they began."""
+
+    def __init__(self) -> None:
+        self._begun: list[_Call] = []
+        self._at: dict[int, _Call] = {}
+
+    def take(self, parts: list[object]) -> None:
+        for place, part in enumerate(parts):
+            self._of(part, place if len(parts) > 1 else None).add(part)
+
+    def made(self, answer: str, stopped: StopReason) -> Iterator[Event]:
+        for number, call in enumerate(self._begun):
+            call_id, arguments = call.id or own_id(answer, number), "".join(call.arguments)
+            yield from unless_broken_off(partial(tool_call, call_id, call.name, arguments), stopped)
+
+    def _of(self, part: object, place: int | None) -> _Call:
+        """The call that a part belongs to. `place`: among several in one piece, for services that number none."""
+        index = at(part, "index")
+        spot = index if type(index) is int and 0 <= index < MOST_CALLS else place
+        known = self._at.get(spot) if spot is not None else self._named(text(part, "id"))
+        if known is not None and not known.is_another(part):
+            return known
+        if len(self._begun) >= MOST_CALLS:
+            raise RemoteFailure(RemoteFault.TOO_LARGE)
+        made = _Call()
+        self._begun.append(made)
+        if spot is not None:
+            self._at[spot] = made
+        return made
+
+    def _named(self, call_id: str) -> _Call | None:
+        """The call with this id; the last one if there is none."""
+        last = self._begun[-1] if self._begun else None
+        return next((call for call in self._begun if call_id and call.id == call_id), last)
+
 
 class _Reader:
     """Chunks of a completion. Some servers send one whole completion, or an error, in place of a stream."""
 
     def __init__(self) -> None:
         self._stream = EventStream()
-        self._calls: dict[int, _Call] = {}
+        self._calls = _Calls()
+        self._id = ""
         self._usage: Usage | None = None
         self._billed: Billed | None = None
         self._stop: StopReason | None = None
@@ -182,12 +264,12 @@ class _Reader:
 
     def end(self) -> Iterator[Event]:
         for frame in self._stream.end():
-            yield from map(whole, self._frame(frame.data))
+            yield from map(whole, self._frame(unless_cut(frame.data)))
         if self._stop is None and not self._is_done and (stray := self._stream.stray.strip()):
-            yield from map(whole, self._chunk(read_json(stray)))
+            yield from map(whole, self._chunk(read_json(unless_cut(stray) if stray[0] == "{" else stray)))
         if self._stop is None and not self._is_done:
             raise RemoteFailure(RemoteFault.CUT_OFF)
-        yield from map(whole, self._called())
+        yield from map(whole, self._calls.made(self._id, self._stop or StopReason.STOP))
         if self._usage is not None:
             yield self._usage
         if self._billed is not None:
@@ -207,19 +289,22 @@ class _Reader:
             raise failure_said(chunk["error"])
         if text(chunk, "object") == "error" or (text(chunk, "detail") and "choices" not in chunk):
             raise failure_said(chunk)
+        self._id = self._id or text(chunk, "id")
         for choice in items(chunk, "choices")[:1]:
             # "message" is that of a whole completion.
             yield from self._said(table(choice, "delta") or table(choice, "message"))
             if at(choice, "error"):
                 raise failure_said(at(choice, "error"))
-            if reason := text(choice, "finish_reason"):
+            if (reason := text(choice, "finish_reason")) in _FAILED:
+                raise RemoteFailure(_FAILED[reason])
+            if reason:
                 self._stop = _STOPS.get(reason, StopReason.STOP)
         for used in (table(chunk, "usage"), table(chunk, "x_groq", "usage")):
             if used:
                 self._count(used)
 
     def _said(self, delta: Mapping[str, object]) -> Iterator[Event]:
-        if thought := text(delta, "reasoning_content") or text(delta, "reasoning"):
+        if thought := text(delta, "reasoning_content") or text(delta, "reasoning") or _detailed(delta):
             yield ReasoningDelta(thought)
         content = delta.get("content")
         if isinstance(content, str) and content:
@@ -228,26 +313,7 @@ class _Reader:
             yield from _parts(content)
         if refused := text(delta, "refusal"):
             yield TextDelta(refused)
-        self._take_calls(items(delta, "tool_calls"))
-
-    def _take_calls(self, calls: Iterable[object]) -> None:
-        for place, part in enumerate(calls):
-            index = at(part, "index")
-            number = index if type(index) is int and 0 <= index < MOST_CALLS else place
-            if number >= MOST_CALLS:
-                raise RemoteFailure(RemoteFault.TOO_LARGE)
-            call = self._calls.setdefault(number, _Call())
-            call.id = text(part, "id") or call.id
-            call.name = text(part, "function", "name") or call.name
-            arguments = at(part, "function", "arguments")
-            if isinstance(arguments, str):
-                call.arguments.append(arguments)
-
-    def _called(self) -> Iterator[Event]:
-        for number, call in sorted(self._calls.items()):
-            call_id, arguments = call.id or f"call_{number}", "".join(call.arguments)
-            made = partial(tool_call, call_id, call.name, arguments)
-            yield from unless_broken_off(made, self._stop or StopReason.STOP)
+        self._calls.take(items(delta, "tool_calls"))
 
     def _count(self, used: Mapping[str, object]) -> None:
         self._usage = Usage(
@@ -257,11 +323,29 @@ class _Reader:
             generated_tokens=count(used, "completion_tokens"),
             reasoning_tokens=count(used, "completion_tokens_details", "reasoning_tokens"),
         )
-        cost = at(used, "cost")
-        if isinstance(cost, Fraction | int) and not isinstance(cost, bool) and 0 <= cost < 1e9:
-            self._billed = Billed(
-                cost.written if isinstance(cost, Fraction) else str(cost), "USD", CostBasis.REPORTED
-            )
+        if cost := _amount(at(used, "cost")):
+            self._billed = Billed(cost, "USD", CostBasis.REPORTED)
+
+
+def _amount(cost: object) -> str:
+    """An amount of money in plain digits, those that the service wrote; "" for what is none."""
+    if not isinstance(cost, Fraction | int) or isinstance(cost, bool) or not 0 <= cost < 1e9:
+        return ""
+    written = cost.written if isinstance(cost, Fraction) else str(cost)
+    if len(written) > _LONGEST_AMOUNT:
+        return ""
+    try:
+        value = Decimal(written)
+    except InvalidOperation:
+        return ""
+    # As digits, 1e-999999999 would be a billion of them.
+    return f"{value.copy_abs():f}" if value.adjusted() > -_LONGEST_AMOUNT else ""
+
+
+def _detailed(delta: Mapping[str, object]) -> str:
+    """What OpenRouter's models think, where it comes in details alone."""
+    details = items(delta, "reasoning_details")
+    return "".join(text(detail, "text") or text(detail, "summary") for detail in details)
 
 
 def _parts(content: Iterable[object]) -> Iterator[Event]:

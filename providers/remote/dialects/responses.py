@@ -6,7 +6,7 @@ xAI. Nothing is to be kept there: `store` is false, so what a model thought come
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import partial
@@ -20,15 +20,14 @@ from providers.events import (
     Event,
     Finished,
     ReasoningDelta,
-    ReasoningRecord,
     TextDelta,
     Usage,
 )
-from providers.remote.answers import EventReader, tool_call, unless_broken_off
+from providers.remote.answers import EventReader, own_id, tool_call, unless_broken_off
 from providers.remote.asking import (
     base64_of,
     instructions,
-    object_of,
+    is_deep,
     paired,
     parameters_of,
     posted,
@@ -39,10 +38,12 @@ from providers.remote.asking import (
 from providers.remote.dialects import openai_chat
 from providers.remote.faults import RemoteFailure, RemoteFault
 from providers.remote.frames import at, count, items, table, text
+from providers.remote.parts import Record, parts_of
 from providers.remote.refusals import failure_said, refusal
 from providers.remote.values import ChatCall, HttpCall, RemoteModelInfo, Service
 
-_MOST_ITEMS = 1_000  # of what a model thought or called, in one answer
+_DIALECT = "responses"
+_OF_A_THOUGHT = ("type", "id", "summary", "encrypted_content")  # what is sent back of it
 _TICKS = Decimal(10) ** 10  # of xAI's, in one US dollar
 
 
@@ -50,11 +51,17 @@ class _Responses:
     def chat(self, call: ChatCall, service: Service) -> HttpCall:
         body: dict[str, object] = {
             "model": call.model,
-            "input": [item for turn in paired(call.turns) if turn.role != "system" for item in _items(turn)],
+            "input": [
+                item
+                for turn in paired(call.turns)
+                if turn.role != "system"
+                for item in _items(turn, call.model)
+            ],
             "stream": True,
             "store": False,
-            "include": ["reasoning.encrypted_content"],
         }
+        if _thinks(call.model):
+            body["include"] = ["reasoning.encrypted_content"]
         if said := instructions(call.turns):
             body["instructions"] = said
         if call.max_tokens is not None:
@@ -93,25 +100,48 @@ DIALECT = _Responses()
 # ---- the request
 
 
-def _items(turn: Turn) -> Iterator[dict[str, object]]:
-    """A turn as input items: what was thought first, then what was said, then what was called."""
+def _items(turn: Turn, model: str) -> Iterator[dict[str, object]]:
+    """A turn as input items."""
     if turn.role == "tool":
         yield {"type": "function_call_output", "call_id": turn.call_id, "output": turn.text}
         return
-    if turn.role == "assistant" and turn.reasoning_record:
-        record = object_of(turn.reasoning_record) or {}
-        yield from (item for item in items(record, "responses") if isinstance(item, dict))
+    if turn.role == "assistant":
+        yield from _said(turn, model)
+        return
     content: list[dict[str, object]] = [
         {"type": "input_image", "image_url": f"data:{type_of(image)};base64,{base64_of(image)}"}
         for image in turn.images
     ]
     if turn.text:
-        kind = "output_text" if turn.role == "assistant" else "input_text"
-        content.append({"type": kind, "text": turn.text})
-    if content:
-        yield {"type": "message", "role": turn.role, "content": content}
-    for call in turn.calls:
-        yield {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
+        content.append({"type": "input_text", "text": turn.text})
+    yield {"type": "message", "role": turn.role, "content": content}
+
+
+def _said(turn: Turn, model: str) -> list[dict[str, object]]:
+    """What was thought, said and called, in its order. A thought that nothing follows any more would be refused."""
+    made: list[dict[str, object]] = []
+    for part in parts_of(turn, _DIALECT, partial(_is_same, asked=model)):
+        if made and made[-1]["type"] == "reasoning" and part.block is not None:
+            made.pop()
+        if part.block is not None:
+            made.append({**part.block, "type": "reasoning"})
+        elif part.call is not None:
+            called = {"call_id": part.call.id, "name": part.call.name, "arguments": part.call.arguments}
+            made.append({"type": "function_call", **called})
+        elif part.text:
+            content = [{"type": "output_text", "text": part.text}]
+            made.append({"type": "message", "role": "assistant", "content": content})
+    return made[:-1] if made and made[-1]["type"] == "reasoning" else made
+
+
+def _is_same(recorded: str, asked: str) -> bool:
+    """Whether the model that answered is the one that is asked: names without a date mean the newest one with it."""
+    return re.fullmatch(re.escape(asked.removesuffix("-latest")) + r"(-[0-9][0-9-]*)?", recorded) is not None
+
+
+def _thinks(model: str) -> bool:
+    """Whether what a model thinks can be asked for: OpenAI's that do not think refuse the whole request."""
+    return re.match(r"(ft:)?(gpt-[34]|chatgpt|gpt-5(\.[0-9]+)?-chat)", model) is None
 
 
 def _tool(tool: Tool) -> dict[str, object]:
@@ -145,24 +175,29 @@ def _form(call: ChatCall) -> dict[str, object] | None:
 
 class _Answer:
     def __init__(self) -> None:
-        self._calls: list[tuple[str, str, str]] = []  # id, name, arguments
-        self._thought: list[dict[str, Any]] = []
+        self._calls: dict[str, tuple[str, str]] = {}  # by their ids: name, arguments
+        self._record = Record(_DIALECT)
+        self._id = self._model = ""
         self._usage: Usage | None = None
         self._billed: Billed | None = None
         self._stop: StopReason | None = None
-        self._has_text = False
+        self._has_text = self._has_thought = self._has_items = False
 
     def event(self, data: Mapping[str, Any]) -> Iterator[Event]:
         match text(data, "type"):
             case "response.output_text.delta" | "response.refusal.delta":
-                if said := text(data, "delta"):
-                    self._has_text = True
-                    yield TextDelta(said)
+                yield from self._text(text(data, "delta"))
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
                 if said := text(data, "delta"):
+                    self._has_thought = True
                     yield ReasoningDelta(said)
+            case "response.reasoning_summary_part.added" if self._has_thought:
+                yield ReasoningDelta("\n\n")
             case "response.output_item.done":
+                self._has_items = True
                 self._item(table(data, "item"))
+            case "response.created":
+                self._named(table(data, "response"))
             case "response.completed" | "response.incomplete":
                 yield from self._over(table(data, "response"))
             case "response.failed":
@@ -176,11 +211,12 @@ class _Answer:
         if self._stop is None:
             raise RemoteFailure(RemoteFault.CUT_OFF)
         calls = [
-            call for item in self._calls for call in unless_broken_off(partial(tool_call, *item), self._stop)
+            call
+            for call_id, item in self._calls.items()
+            for call in unless_broken_off(partial(tool_call, call_id, *item), self._stop)
         ]
         yield from calls
-        if self._thought:
-            yield ReasoningRecord(json.dumps({"responses": self._thought}, separators=(",", ":")))
+        yield from self._record.event(self._model)
         if self._usage is not None:
             yield self._usage
         if self._billed is not None:
@@ -197,31 +233,36 @@ class _Answer:
         elif "detail" in data or "message" in data:
             raise failure_said(data)
 
+    def _text(self, said: str) -> Iterator[Event]:
+        if said:
+            self._has_text = True
+            self._record.text(len(said))
+            yield TextDelta(said)
+
     def _item(self, item: Mapping[str, Any]) -> None:
-        if len(self._calls) + len(self._thought) >= _MOST_ITEMS:
-            raise RemoteFailure(RemoteFault.TOO_LARGE)
         match text(item, "type"):
             case "function_call" if name := text(item, "name"):
-                call_id = text(item, "call_id") or f"call_{len(self._calls)}"
-                self._calls.append((call_id, name, text(item, "arguments")))
+                call_id = text(item, "call_id") or own_id(self._id, len(self._calls))
+                if call_id not in self._calls:
+                    self._calls[call_id] = (name, text(item, "arguments"))
+                    self._record.call(call_id)
             case "reasoning" if text(item, "encrypted_content"):
-                kept = {
-                    name: item[name]
-                    for name in ("type", "id", "summary", "encrypted_content")
-                    if name in item
-                }
-                self._thought.append(kept)
+                kept = {name: item[name] for name in _OF_A_THOUGHT if name in item}
+                if not is_deep(kept):
+                    self._record.block(kept)
+
+    def _named(self, response: Mapping[str, Any]) -> None:
+        self._id = self._id or text(response, "id")
+        self._model = self._model or text(response, "model")
 
     def _over(self, response: Mapping[str, Any]) -> Iterator[Event]:
-        if not self._has_text:  # what did not come in pieces comes as a whole
-            for item in items(response, "output"):
-                for part in items(item, "content"):
-                    if said := text(part, "text") or text(part, "refusal"):
-                        self._has_text = True
-                        yield TextDelta(said)
+        self._named(response)
+        yield from self._whole(items(response, "output"))
         match text(response, "status"), text(response, "incomplete_details", "reason"):
             case "failed", _:
                 raise failure_said(at(response, "error") or response)
+            case (("in_progress" | "queued" | "cancelled"), _):
+                return
             case _, "max_output_tokens":
                 self._stop = StopReason.LENGTH
             case _, "content_filter":
@@ -230,6 +271,16 @@ class _Answer:
                 self._stop = StopReason.STOP
         if used := table(response, "usage"):
             self._count(used)
+
+    def _whole(self, output: list[Any]) -> Iterator[Event]:
+        """What did not come in pieces comes as a whole."""
+        has_text, has_items = self._has_text, self._has_items
+        for item in output:
+            if not has_items:
+                self._item(table(item))
+            for part in items(item, "content") if not has_text else ():
+                if text(part, "type") != "reasoning_text":
+                    yield from self._text(text(part, "text") or text(part, "refusal"))
 
     def _count(self, used: Mapping[str, Any]) -> None:
         self._usage = Usage(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.remote.faults import RemoteFailure, RemoteFault
-from providers.remote.frames import EventStream, Fraction, Frame, Lines, count, read_json, text
+from providers.remote.frames import DEEPEST, EventStream, Fraction, Frame, Lines, count, read_json, text
 
 SEPARATORS = "\u2028\u2029\u0085\x0b\x0c\x1c"  # at which text would be cut into lines, and JSON is not
 
@@ -63,6 +64,19 @@ def test_what_is_no_event_stream_is_kept_to_be_read_otherwise() -> None:
     assert read_json(stream.stray) == {"error": {"message": "no"}}
 
 
+def test_a_body_in_many_long_lines_is_kept_whole() -> None:
+    whole = {"said": "y" * 20_000, "more": ["z" * 5_000] * 3}
+    stream = EventStream()
+    assert [*stream.take(json.dumps(whole, indent=1).encode()), *stream.end()] == []
+    assert read_json(stream.stray) == whole
+
+
+def test_what_is_no_event_stream_and_never_ends_is_not_kept_for_ever() -> None:
+    stream = EventStream(most_event=10_000)
+    fed(stream, b"x" * 99 + b"\n", 5_000)
+    assert len(stream.stray) <= 10_200
+
+
 @pytest.mark.parametrize("piece", [1 << 16, 7])
 def test_a_line_that_never_ends_is_given_up(piece: int) -> None:
     stream = EventStream(most_event=200_000)
@@ -93,6 +107,17 @@ def test_invalid_utf8_is_shown_and_stops_nothing() -> None:
 def test_what_is_no_json_is_a_fault_and_no_crash(strange: str) -> None:
     with pytest.raises(RemoteFailure) as failure:
         read_json(strange)
+    assert failure.value.fault is RemoteFault.UNREADABLE
+
+
+def test_what_can_be_read_can_be_written_again() -> None:
+    assert json.dumps({"error": read_json("[" * DEEPEST + "]" * DEEPEST)})
+
+
+@pytest.mark.parametrize("deep", [DEEPEST + 1, *range(900, 1010)])
+def test_what_could_not_be_written_again_is_not_read(deep: int) -> None:
+    with pytest.raises(RemoteFailure) as failure:
+        read_json("[" * deep + "]" * deep)
     assert failure.value.fault is RemoteFault.UNREADABLE
 
 

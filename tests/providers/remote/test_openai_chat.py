@@ -161,6 +161,128 @@ def test_what_a_service_reports_as_its_cost_keeps_its_digits() -> None:
     assert Billed("0.00014700", "USD", CostBasis.REPORTED) in events
 
 
+@pytest.mark.parametrize(
+    ("written", "cost"),
+    [
+        ("1e-7", "0.0000001"),
+        ("-0.0", "0.0"),
+        ("3", "3"),
+        ("0.1234567890123456789012345678901", "0.1234567890123456789012345678901"),
+        ("1e-999999999", None),
+        ("1e-99999999999999999999999", None),
+        ("1e400", None),
+        ("-1", None),
+        ("0." + "1" * 200, None),
+        ("true", None),
+        ('"0.5"', None),
+    ],
+)
+def test_a_cost_is_plain_digits_or_not_known(written: str, cost: str | None) -> None:
+    end = f'data: {{"choices": [], "usage": {{"prompt_tokens": 1, "cost": {written}}}}}\n\n'.encode()
+    events = read(DIALECT, SERVICE, [sse(chunk({"content": "x"}, "stop")), end, DONE])
+    billed = [event.cost for event in events if isinstance(event, Billed)]
+    assert billed == ([] if cost is None else [cost])
+
+
+def call_part(**part: Any) -> dict[str, Any]:
+    name, arguments = part.pop("name", None), part.pop("arguments", None)
+    return {**part, "function": {"name": name, "arguments": arguments}}
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param(
+            [[call_part(id="a", name="f", arguments="{}")], [call_part(id="b", name="g", arguments="{}")]],
+            id="no places",
+        ),
+        pytest.param(
+            [[call_part(id=i, name=n, arguments="{}", index=0)] for i, n in (("a", "f"), ("b", "g"))],
+            id="all in the same place",
+        ),
+        pytest.param(
+            [[call_part(id="a", name="f", arguments="{}"), call_part(id="b", name="g", arguments="{}")]],
+            id="no places, all at once",
+        ),
+        pytest.param(
+            [
+                [call_part(id="a", name="f", arguments="{")],
+                [call_part(id="b", name="g")],
+                [call_part(id="a", arguments="}")],
+                [call_part(id="b", arguments="{")],
+                [call_part(arguments="}")],
+            ],
+            id="by their ids, and by nothing",
+        ),
+        pytest.param(
+            [
+                [call_part(index=0, arguments="{")],
+                [call_part(index=0, arguments="}")],
+                [call_part(index=0, id="a", name="f")],
+                [call_part(index=1, id="b", name="g", arguments={})],
+            ],
+            id="id and name late, arguments as an object",
+        ),
+        pytest.param(
+            [
+                [call_part(index=0, id="a", name="f", arguments="{")],
+                [call_part(index=0, id="other", arguments="}")],
+                [call_part(index=1, id="b", name="g", arguments="{}")],
+            ],
+            id="a new id for each part",
+        ),
+    ],
+)
+def test_calls_are_told_apart_however_a_service_numbers_them(pieces: list[list[dict[str, Any]]]) -> None:
+    stream = sse(*(chunk({"tool_calls": parts}) for parts in pieces), chunk(reason="tool_calls"))
+    events = read(DIALECT, SERVICE, [stream])
+    assert events == [ToolCall("a", "f", "{}"), ToolCall("b", "g", "{}"), Finished(StopReason.TOOL_CALLS)]
+
+
+def test_a_call_without_an_id_has_one_that_no_other_answer_has() -> None:
+    made = [
+        read(DIALECT, SERVICE, [sse({**chunk({"tool_calls": [call_part(name="f")]}, "stop"), "id": answer})])
+        for answer in ("chatcmpl-1", "chatcmpl-2")
+    ]
+    assert [events[0] for events in made] == [
+        ToolCall("call-chatcmpl1-0", "f", "{}"),
+        ToolCall("call-chatcmpl2-0", "f", "{}"),
+    ]
+
+
+def test_a_call_of_another_service_has_an_id_that_mistral_takes() -> None:
+    known = catalogue()["mistral"]
+    calls = (CalledTool("call_of_another", "f", "{}"), CalledTool("AbC123xyz", "g", "{}"))
+    results = tuple(Turn("tool", "r", call_id=called.id) for called in calls)
+    asked = body(ChatCall("m", (Turn("user", "x"), Turn("assistant", "", calls=calls), *results)), known)
+    ids = [called["id"] for called in asked["messages"][1]["tool_calls"]]
+    assert ids == [message["tool_call_id"] for message in asked["messages"][2:]]
+    assert ids[1] == "AbC123xyz" and ids[0] != ids[1]
+    assert all(len(made) == 9 and made.isascii() and made.isalnum() for made in ids)
+
+
+@pytest.mark.parametrize(
+    ("effort", "asked"),
+    [
+        (Effort.AUTOMATIC, {}),
+        (Effort.OFF, {"thinking": {"type": "disabled"}}),
+        (Effort.ON, {"thinking": {"type": "enabled"}}),
+        (Effort.LOW, {"thinking": {"type": "enabled"}, "reasoning_effort": "low"}),
+    ],
+)
+def test_thinking_is_turned_off_where_there_is_a_switch_for_it(effort: Effort, asked: dict[str, Any]) -> None:
+    made = body(ChatCall("m", (Turn("user", "x"),), effort=effort), catalogue()["deepseek"])
+    assert {name: made[name] for name in ("thinking", "reasoning_effort") if name in made} == asked
+
+
+def test_what_is_thought_is_told_once_where_it_comes_twice() -> None:
+    details = [{"type": "reasoning.text", "text": "Hm."}]
+    both = sse(chunk({"reasoning": "Hm.", "reasoning_details": details}), chunk({"content": "x"}, "stop"))
+    alone = sse(chunk({"reasoning_details": details}), chunk({"content": "x"}, "stop"))
+    for stream in (both, alone):
+        assert read(DIALECT, SERVICE, [stream])[:2] == [ReasoningDelta("Hm."), TextDelta("x")]
+
+
 def test_content_in_parts_as_mistral_sends_it() -> None:
     thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}
     parts = sse(chunk({"content": [thinking]}), chunk({"content": [{"type": "text", "text": "So."}]}, "stop"))
@@ -184,6 +306,14 @@ BROKEN: list[tuple[bytes, RemoteFault]] = [
     (b"", RemoteFault.CUT_OFF),
     (sse({"error": {"message": "Overloaded", "code": 529}}), RemoteFault.OVERLOADED),
     (b'{"error": {"message": "no such model"}}', RemoteFault.MODEL_UNKNOWN),
+    (sse(chunk({"content": "Half"})) + b'data: {"choices": [{"del', RemoteFault.CUT_OFF),
+    (b'{"choices": [{"message": {"content": "Ha', RemoteFault.CUT_OFF),
+    (sse(chunk({"content": "Half"}, "error")), RemoteFault.SERVER_FAILED),
+    (sse(chunk({"content": "Half"}, "insufficient_system_resource")), RemoteFault.OVERLOADED),
+    (
+        sse({"error": {"code": 429, "message": "", "more": json.loads("[" * 400 + "]" * 400)}}),
+        RemoteFault.RATE_LIMITED,
+    ),
     (b"<html>Log in</html>", RemoteFault.UNREADABLE),
     (b"data: {broken\n\n", RemoteFault.UNREADABLE),
     (b"data: 17\n\n", RemoteFault.UNREADABLE),

@@ -47,7 +47,7 @@ def over(kind: str = "completed", **response: Any) -> dict[str, Any]:
 
 
 WHOLE = sse(
-    {"type": "response.created", "response": {"status": "in_progress"}},
+    {"type": "response.created", "response": {"id": "r1", "model": "m-2026-01-01", "status": "in_progress"}},
     {"type": "response.reasoning_summary_text.delta", "delta": "Hm."},
     {"type": "response.output_item.done", "item": THOUGHT},
     {"type": "response.output_text.delta", "delta": "One\u2028 "},
@@ -56,12 +56,17 @@ WHOLE = sse(
     {"type": "response.something.new", "delta": 3},
     over(),
 )
+RECORD = {
+    "dialect": "responses",
+    "model": "m-2026-01-01",
+    "parts": [{"block": THOUGHT}, {"text": 9}, {"call": "c1"}],
+}
 EVENTS = [
     ReasoningDelta("Hm."),
     TextDelta("One\u2028 "),
     TextDelta("two\U0001f3b5"),
     ToolCall("c1", "look", '{"a": 1}'),
-    ReasoningRecord(json.dumps({"responses": [THOUGHT]}, separators=(",", ":"))),
+    ReasoningRecord(json.dumps(RECORD, separators=(",", ":"))),
     Usage(prompt_tokens=40, reused_tokens=32, generated_tokens=11, reasoning_tokens=6),
     Finished(StopReason.TOOL_CALLS),
 ]
@@ -89,7 +94,12 @@ def test_what_a_model_thought_and_called_goes_back_in_its_order() -> None:
     assert isinstance(record, ReasoningRecord)
     turns = (
         Turn("user", "What is it?", images=(Image(JPEG),)),
-        Turn("assistant", "A moment.", calls=(CalledTool("c1", "look", "{}"),), reasoning_record=record.data),
+        Turn(
+            "assistant",
+            "One\u2028 two\U0001f3b5",
+            calls=(CalledTool("c1", "look", "{}"),),
+            reasoning_record=record.data,
+        ),
         Turn("tool", "a cat", call_id="c1"),
     )
     made = body(ChatCall("m", turns, tools=(Tool("look"),), effort=Effort.LOW, max_tokens=9))
@@ -98,6 +108,70 @@ def test_what_a_model_thought_and_called_goes_back_in_its_order() -> None:
     assert made["input"][1] == THOUGHT
     assert made["input"][0]["content"][0]["image_url"].startswith("data:image/jpeg;base64,")
     assert (made["reasoning"], made["max_output_tokens"]) == ({"effort": "low", "summary": "auto"}, 9)
+
+
+def items_of(data: str, calls: tuple[CalledTool, ...] = (), model: str = "m", said: str = "") -> list[Any]:
+    turn = Turn("assistant", said, calls=calls, reasoning_record=data)
+    results = tuple(Turn("tool", "r", call_id=call.id) for call in calls)
+    made: list[Any] = body(ChatCall(model, (Turn("user", "x"), turn, *results)))["input"][1:]
+    return made
+
+
+def thought(number: int) -> dict[str, Any]:
+    return {**THOUGHT, "id": f"rs_{number}"}
+
+
+TWICE: list[dict[str, Any]] = [
+    {"block": thought(1)}, {"call": "c1"}, {"block": thought(2)}, {"call": "c2"}, {"block": thought(3)}, {"text": 3},
+]  # fmt: skip
+
+
+def test_thoughts_stay_before_what_followed_them() -> None:
+    data = json.dumps({**RECORD, "parts": TWICE})
+    both = (CalledTool("c1", "f", "{}"), CalledTool("c2", "f", "{}"))
+    kinds = [
+        item.get("id") or item.get("call_id") or item["type"] for item in items_of(data, both, said="Hm.")
+    ]
+    assert kinds == ["rs_1", "c1", "rs_2", "c2", "rs_3", "message", "c1", "c2"]
+    # A call that has no result is not sent, nor a thought that only led to it: it would be refused.
+    kinds = [
+        item.get("id") or item.get("call_id") or item["type"] for item in items_of(data, both[1:], said="Hm.")
+    ]
+    assert kinds == ["rs_2", "c2", "rs_3", "message", "c2"]
+
+
+@pytest.mark.parametrize(
+    ("model", "goes"),
+    [
+        ("m", True),
+        ("m-latest", True),
+        ("m-2026-01-01", True),
+        ("m-mini", False),
+        ("grok-4", False),
+        ("", False),
+    ],
+)
+def test_what_a_model_thought_goes_back_to_that_model_alone(model: str, goes: bool) -> None:
+    data = json.dumps({**RECORD, "parts": [{"block": THOUGHT}, {"text": 3}]})
+    kinds = [item["type"] for item in items_of(data, model=model, said="Hm.")]
+    assert kinds == (["reasoning", "message"] if goes else ["message"])
+
+
+@pytest.mark.parametrize(
+    ("model", "thinks"),
+    [
+        ("gpt-5.1", True),
+        ("o4-mini", True),
+        ("grok-4", True),
+        ("gpt-4.1", False),
+        ("gpt-4o-mini", False),
+        ("chatgpt-4o-latest", False),
+        ("gpt-5-chat-latest", False),
+        ("ft:gpt-4o-mini-2024-07-18:x::y", False),
+    ],
+)
+def test_a_model_that_does_not_think_is_not_asked_for_its_thoughts(model: str, thinks: bool) -> None:
+    assert ("include" in body(ChatCall(model, (Turn("user", "x"),)))) == thinks
 
 
 def test_an_answer_is_held_to_json_or_a_schema() -> None:
@@ -146,11 +220,45 @@ def test_a_whole_answer_at_the_end_is_read_when_no_pieces_came() -> None:
     assert read(DIALECT, SERVICE, [sse(over(output=output))])[0] == TextDelta("All.")
 
 
+def test_a_body_that_is_no_stream_is_read_with_its_calls_and_thoughts() -> None:
+    whole = {
+        "object": "response",
+        "model": "m",
+        "status": "completed",
+        "output": [THOUGHT, CALL],
+        "usage": USAGE,
+    }
+    call, record, _, finished = read(DIALECT, SERVICE, [json.dumps(whole, indent=1).encode()])
+    assert (call, finished) == (EVENTS[3], Finished(StopReason.TOOL_CALLS))
+    parts = [{"block": THOUGHT}, {"call": "c1"}]
+    assert isinstance(record, ReasoningRecord) and json.loads(record.data)["parts"] == parts
+
+
+def test_a_call_that_is_told_twice_is_one() -> None:
+    done = {"type": "response.output_item.done", "item": CALL}
+    events = read(DIALECT, SERVICE, [sse(done, done, over(output=[CALL]))])
+    assert [event for event in events if isinstance(event, ToolCall)] == [EVENTS[3]]
+
+
+def test_parts_of_a_summary_are_paragraphs() -> None:
+    part, more = {"type": "response.reasoning_summary_part.added"}, "response.reasoning_summary_text.delta"
+    stream = sse(part, {"type": more, "delta": "One."}, part, {"type": more, "delta": "Two."}, over())
+    said = [event.text for event in read(DIALECT, SERVICE, [stream]) if isinstance(event, ReasoningDelta)]
+    assert said == ["One.", "\n\n", "Two."]
+
+
+def test_a_thought_that_could_not_be_written_down_is_left_out() -> None:
+    deep = {**THOUGHT, "summary": json.loads("[" * 300 + "]" * 300)}
+    events = read(DIALECT, SERVICE, [sse({"type": "response.output_item.done", "item": deep}, over())])
+    assert not [event for event in events if isinstance(event, ReasoningRecord)]
+
+
 @pytest.mark.parametrize(
     ("stream", "fault"),
     [
         (sse({"type": "response.output_text.delta", "delta": "Half"}), RemoteFault.CUT_OFF),
         (b"", RemoteFault.CUT_OFF),
+        (b'{"object": "response", "status": "in_progress", "output": []}', RemoteFault.CUT_OFF),
         (sse(over("failed", error={"code": "server_error", "message": "oops"})), RemoteFault.SERVER_FAILED),
         (sse(over("failed", error={"code": "rate_limit_exceeded", "message": ""})), RemoteFault.RATE_LIMITED),
         (
