@@ -3,8 +3,8 @@
     python3 verify_ledger.py ledger.jsonl [--key-file FILE] [--anchor NUMBER:HASH]
 
 Exit status 0: every row is as it was written, and follows the one before. 1: it is not, and each place is
-printed. 2: wrong usage, or a file that can't be read. The format is described in ledger.md beside this file; this script shares no code with
-the program.
+printed. 2: wrong usage, or a file that can't be read. The format is described in ledger.md beside this file; this
+script shares no code with the program.
 """
 
 import argparse

@@ -149,7 +149,7 @@ class AnsweringViewModel(QObject):
 
     @property
     def not_elsewhere(self) -> str:
-        """What of all this does not go along to a model elsewhere, as a sentence; "" when one on this device answers."""
+        """What of this does not apply to a model elsewhere, as a sentence; "" when one on this device answers."""
         remote = self._models.remote
         if remote is None:
             return ""

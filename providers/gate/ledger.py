@@ -19,9 +19,8 @@ from providers.gate.chain import KEYED, LONGEST_LINE, TORN_MARK, Head, is_torn, 
 from providers.gate.rows import EndRow, RequestRow, TornRow, to_record
 
 _BLOCK = 2 * LONGEST_LINE
-_KEYED_FIELD = f'"alg":"{KEYED}"'.encode(
-    "ascii"
-)  # in no row but one with a key: in a text its quotes are escaped
+# In no row but one with a key: in a text its quotes are escaped.
+_KEYED_FIELD = f'"alg":"{KEYED}"'.encode("ascii")
 _SCAN = 1 << 20
 
 

@@ -486,27 +486,6 @@ def test_a_server_that_moved_is_not_sent_the_key_of_the_old_address(tmp_path: Pa
     assert (len(here.asked), there.asked) == (2, [])
 
 
-def test_two_brokers_of_one_home_write_one_ledger(tmp_path: Path) -> None:
-    home, each = tmp_path / "home", 8
-
-    async def some(client: BrokerClient) -> None:
-        for _ in range(each):
-            assert text_of(await events(client, SEND)) == "Hello there"
-
-    async def whole() -> None:
-        async with broker(home) as first, broker(home) as second:
-            await asyncio.gather(some(first), some(second))
-
-    with chat_server() as server:
-        enable(home, server, auth=Auth.NONE)
-        asyncio.run(asyncio.wait_for(whole(), 60))
-    assert verify(home / "ledger" / "ledger.jsonl").intact
-    rows = ledger_rows(home)
-    asked = [row["id"] for row in rows if row["kind"] == "request"]
-    assert len(set(asked)) == len(server.asked) == 2 * each
-    assert sorted(map(str, asked)) == sorted(str(row["id"]) for row in rows if row["kind"] == "end")
-
-
 def test_a_budget_that_is_spent_stops_what_would_leave_and_a_reported_cost_is_what_counts(
     tmp_path: Path,
 ) -> None:
