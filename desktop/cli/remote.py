@@ -4,6 +4,7 @@ alcove remote [--json]                          every provider: whether it is on
 alcove remote enable NAME | disable NAME        holds from the next request on
 alcove remote info NAME                         what is known of what it does with what it gets
 alcove remote models NAME [--json]              ask it which models it has
+alcove remote only NAME [MODEL…]                the only models of it that may be asked; none named: any
 alcove remote add KIND URL [--name TEXT] [--key] [--plain-http]
 alcove remote remove NAME                       a server that was added
 """
@@ -11,13 +12,14 @@ alcove remote remove NAME                       a server that was added
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from desktop.cli.terminal import failed, print_json, printable
 from desktop.i18n import tr
 from desktop.paths import Paths
 from providers.remote.catalogue import kinds_of_own_servers
-from providers.remote.chosen import Chosen, own_service, read_chosen, write_chosen
+from providers.remote.chosen import FOLDER, Chosen, own_service, read_chosen, write_chosen
 from providers.remote.values import Auth, RemoteModelInfo, Service
 
 if TYPE_CHECKING:
@@ -39,6 +41,11 @@ def add_remote_command(commands: Commands) -> None:
     models = actions.add_parser("models", help=tr("ask a provider which models it has"))
     models.add_argument("name", metavar="NAME", help=tr("as listed"))
     models.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=tr("print JSON"))
+    only = actions.add_parser("only", help=tr("say which models of it may be asked"))
+    only.add_argument("name", metavar="NAME", help=tr("as listed"))
+    only.add_argument(
+        "model", metavar="MODEL", nargs="*", help=tr("as it calls them; none: any may be asked")
+    )
     add = actions.add_parser("add", help=tr("add a server of your own"))
     add.add_argument("kind", choices=tuple(kinds_of_own_servers()), help=tr("what runs there"))
     add.add_argument("url", metavar="URL", help=tr("its address, such as https://models.example.org/v1"))
@@ -55,6 +62,13 @@ async def remote(chosen: argparse.Namespace, paths: Paths) -> int:
     """Exit status 0 done, 1 failed."""
     home = str(paths.home)
     now = read_chosen(home)
+    if now.damaged:
+        said = tr(
+            "What was switched on and added can't be read any more, so every provider is off. The file is kept beside "
+            "the next one that is written, as “providers.damaged”, in {folder}.",
+            folder=paths.home / FOLDER,
+        )
+        print(printable(said), file=sys.stderr)
     match chosen.action:
         case None:
             return _list(now, chosen.json)
@@ -71,6 +85,8 @@ async def remote(chosen: argparse.Namespace, paths: Paths) -> int:
             return _switch(home, now, service, chosen.action == "enable")
         case "remove":
             return _remove(home, now, service)
+        case "only":
+            return _only(home, now, service, chosen.model)
         case "info":
             return _info(service)
         case _:
@@ -112,6 +128,19 @@ def _switch(home: str, now: Chosen, service: Service, on: bool) -> int:
             )
         )
     )
+    return 0
+
+
+def _only(home: str, now: Chosen, service: Service, models: list[str]) -> int:
+    if (status := _write(home, now.only(service.id, models or None))) != 0:
+        return status
+    if models:
+        said = tr(
+            "Only these models of {name} may be asked: {models}.", name=service.name, models=", ".join(models)
+        )
+    else:
+        said = tr("Any model of {name} may be asked.", name=service.name)
+    print(printable(said))
     return 0
 
 

@@ -139,7 +139,7 @@ class KeysViewModel(QObject):
         self._do(self._remove(), self._is_removed)
 
     def test(self) -> None:
-        """Ask the hub, through the broker, whether it takes the key."""
+        """Ask whose key it is, through the broker, whether it is taken."""
         self._do(self._test(), self._works)
 
     # ---- on core

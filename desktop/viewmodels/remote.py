@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +84,11 @@ class RemoteViewModel(QObject):
         return self._chosen_now
 
     @property
+    def is_damaged(self) -> bool:
+        """Whether it can't be read any more what was switched on and added."""
+        return self._chosen.damaged
+
+    @property
     def services(self) -> tuple[Service, ...]:
         """Every provider, those of the catalogue first."""
         return tuple(self._chosen.known.values())
@@ -98,6 +103,13 @@ class RemoteViewModel(QObject):
     def enabled(self) -> tuple[Service, ...]:
         return tuple(self._chosen.services.values())
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The providers that are on, each with its host, for a person."""
+        from urllib.parse import urlsplit
+
+        return tuple(f"{service.name} ({urlsplit(service.base_url).netloc})" for service in self.enabled)
+
     def facts(self, provider: str) -> ProviderFacts | None:
         """What is known of what a provider does with what it gets."""
         from providers.remote.facts import facts_of
@@ -108,6 +120,23 @@ class RemoteViewModel(QObject):
         """What a provider had when it was asked last."""
         found = self._remembered.get(provider)
         return found.models if found is not None else ()
+
+    def may_ask(self, provider: str, model: str) -> bool:
+        """Whether a person lets this model be asked."""
+        return self._chosen.allows(provider, model)
+
+    def is_restricted(self, provider: str) -> bool:
+        """Whether only models that a person named may be asked, so that new ones may not."""
+        return provider in self._chosen.models
+
+    def listed_models(self, provider: str) -> tuple[RemoteModelInfo, ...]:
+        """What a provider had when it was asked last, and what else of it may be asked."""
+        from providers.remote.values import RemoteModelInfo
+
+        known = self.models(provider)
+        ids = {info.id for info in known}
+        more = (model for model in self._chosen.models.get(provider, ()) if model not in ids)
+        return (*known, *map(RemoteModelInfo, more))
 
     def asked_at(self, provider: str) -> str:
         """When that was, for a person; "" for never."""
@@ -221,7 +250,14 @@ class RemoteViewModel(QObject):
 
     def switch(self, provider: str, on: bool) -> None:
         """Use a provider, or don't, from the next request on."""
-        self._write(self._chosen.switched(provider, on))
+        self._write(self._fresh().switched(provider, on))
+
+    def let_ask(self, provider: str, model: str, on: bool) -> None:
+        """Let one model of a provider be asked, or don't. When all that are listed may be, any may."""
+        chosen = self._fresh()
+        listed = [info.id for info in self.listed_models(provider)]
+        asked = [name for name in listed if (on if name == model else chosen.allows(provider, name))]
+        self._write(chosen.only(provider, None if asked == listed else asked))
 
     def add(self, kind: str, name: str, url: str, has_key: bool, plain_http: bool) -> str:
         """Add a server of one's own, switched off. Returns its id; "" when `problem` says why it was not added."""
@@ -229,16 +265,16 @@ class RemoteViewModel(QObject):
         from providers.remote.chosen import own_service
         from providers.remote.values import Auth
 
-        known = kinds_of_own_servers()[kind]
+        chosen, known = self._fresh(), kinds_of_own_servers()[kind]
         auth = (Auth.BEARER if known.auth is Auth.NONE else known.auth) if has_key else Auth.NONE
         try:
             service = own_service(
-                self._chosen.last_number + 1, kind, name.strip() or known.name, url.strip(), auth, plain_http
+                chosen.last_number + 1, kind, name.strip() or known.name, url.strip(), auth, plain_http
             )
         except ValueError:
             self._tell(_address_problem(url.strip(), plain_http))
             return ""
-        return service.id if self._write(self._chosen.with_own(service)) else ""
+        return service.id if self._write(chosen.with_own(service)) else ""
 
     def remove(self, provider: str) -> None:
         """Take a server of one's own off the list, with what was known of its models.
@@ -247,7 +283,7 @@ class RemoteViewModel(QObject):
         """
         from desktop.remote import forget
 
-        if not self._write(self._chosen.without_own(provider)):
+        if not self._write(self._fresh().without_own(provider)):
             return
         self._remembered.pop(provider, None)
         try:
@@ -302,6 +338,11 @@ class RemoteViewModel(QObject):
         told = tr("It said: “{words}”", words=sentence.detail) if sentence.detail else ""
         self._tell(" ".join(part for part in (sentence.text, told) if part))
 
+    def _fresh(self) -> Chosen:
+        """What is chosen now: the command line may have changed it since."""
+        self._chosen_now = None
+        return self._chosen
+
     def _write(self, chosen: Chosen) -> bool:
         from providers.remote.chosen import write_chosen
 
@@ -310,7 +351,7 @@ class RemoteViewModel(QObject):
         except OSError as error:
             self._tell(tr("This could not be stored: {why}. Nothing was changed.", why=error.strerror))
             return False
-        self._chosen_now = chosen
+        self._chosen_now = replace(chosen, damaged=False)
         self._tell("")
         return True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QWidget
@@ -22,13 +22,17 @@ def network_dialog(
     parent: QWidget,
     network: NetworkViewModel,
     show_page: Callable[[str], object] | None = None,
+    providers: Sequence[str] = (),
 ) -> QDialog:
     """What the operating system refuses, as it reported it, what that means, and how to change it.
 
-    `show_page`: bring a page of the window to the front, by its name.
+    `show_page`: bring a page of the window to the front, by its name. `providers`: those that are on, with their
+    hosts.
     """
     dialog = ExplainingDialog(theme, parent, network.text)
     dialog.say(network.tooltip)
+    if network.position is Position.REMOTE:
+        dialog.say(_reachable(network, providers))
     if show_page is not None:
         _add_ways(dialog, show_page)
     if network.can_turn:
@@ -53,6 +57,14 @@ def network_dialog(
     return dialog
 
 
+def _reachable(network: NetworkViewModel, providers: Sequence[str]) -> str:
+    """Every place that may be reached now."""
+    hub = network.hub.partition("//")[2]
+    if not providers:
+        return tr("No provider is on: nothing but {hub}, for models, can be reached.", hub=hub)
+    return tr("On now, besides {hub} for models: {providers}.", hub=hub, providers="; ".join(providers))
+
+
 def _add_ways(dialog: ExplainingDialog, show_page: Callable[[str], object]) -> None:
     """To the pages that have more to say."""
 
@@ -73,7 +85,7 @@ def _add_ways(dialog: ExplainingDialog, show_page: Callable[[str], object]) -> N
 
 
 def _add_switch(theme: Theme, dialog: ExplainingDialog, network: NetworkViewModel) -> None:
-    """One button to each of the other positions, with what it means."""
+    """The three positions, from least to most: the one that holds, and a button to each other one."""
     problem = Text(theme, "", "problem", wrap=True)
     problem.hide()
 
@@ -86,10 +98,14 @@ def _add_switch(theme: Theme, dialog: ExplainingDialog, network: NetworkViewMode
         else:
             dialog.accept()
 
-    for position, name, words in _positions():
-        if position is network.position:
-            continue
+    for position, title, name, words in _positions():
+        holds = position is network.position
+        dialog.column.addWidget(
+            Text(theme, tr("{position} (now)", position=title) if holds else title, "title")
+        )
         dialog.say(words)
+        if holds:
+            continue
         row = QHBoxLayout()
         row.addWidget(push_button(name, "plain", partial(turn_to, position), words))
         row.addStretch(1)
@@ -103,16 +119,18 @@ def _add_switch(theme: Theme, dialog: ExplainingDialog, network: NetworkViewMode
     dialog.column.addWidget(problem)
 
 
-def _positions() -> tuple[tuple[Position, str, str], ...]:
-    """Each position of the switch with the button to it, and what it lets out; from least to most."""
+def _positions() -> tuple[tuple[Position, str, str, str], ...]:
+    """Each position of the switch with its name, the button to it, and what it lets out; from least to most."""
     return (
         (
             Position.OFFLINE,
+            tr("Offline"),
             tr("Go offline and restart"),
             tr("Offline, no process of Alcove has a network."),
         ),
         (
             Position.DOWNLOADS,
+            tr("Downloads"),
             tr("Allow downloads and restart"),
             tr(
                 "To fetch models, Alcove can be started with one more process that may reach the model hub and nothing "
@@ -121,6 +139,7 @@ def _positions() -> tuple[tuple[Position, str, str], ...]:
         ),
         (
             Position.REMOTE,
+            tr("Remote models"),
             tr("Allow remote models and restart"),
             tr(
                 "To ask models elsewhere, that process may also reach the providers that you switch on, one by one. "

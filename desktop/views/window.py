@@ -361,7 +361,9 @@ class MainWindow(QMainWindow):
     def _show_network(self) -> None:
         from desktop.views.network_dialog import network_dialog
 
-        self._open(network_dialog(self.theme, self, self._network, self.area.show_page))
+        remote = self._models.elsewhere.models
+        providers = remote.places if remote is not None else ()
+        self._open(network_dialog(self.theme, self, self._network, self.area.show_page, providers))
 
     def _show_secrets(self) -> None:
         from desktop.views.secrets_dialog import secrets_dialog

@@ -7,7 +7,7 @@
      "made": 1}
 
 The desktop writes it; the broker reads it at each request and can't change it. Whatever is missing, unreadable or of
-another form means: nothing is enabled.
+another form means: nothing is enabled. A file of another form is kept aside when the next one is written.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
@@ -27,6 +27,7 @@ FOLDER, FILE = "remote", "providers.json"
 _MOST_BYTES = 256 * 1024
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _NUMBERED = re.compile(r"own-([0-9]{1,9})")
+_LOOKS_NUMBERED = re.compile(rb'(?:own-|"made":\s*)([0-9]{1,9})(?![0-9])')
 _LONGEST = 200
 _MOST_MADE = 999_999_999
 _OWN_NAMES = {"id", "kind", "name", "base_url", "auth", "plain_http"}
@@ -37,13 +38,15 @@ class Chosen:
     """`models`: for a provider, the only models that may be asked; a provider that is missing there may use any.
 
     `made`: the highest number that a server of one's own has had. None is given twice: conversations remember by its id
-    where the person agreed to send them, and that must never come to mean another address.
+    where the person agreed to send them, and that must never come to mean another address. `damaged`: there is a file
+    that says something else, which can't be read.
     """
 
     enabled: tuple[str, ...] = ()
     own: tuple[Service, ...] = ()
     models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     made: int = 0
+    damaged: bool = field(default=False, compare=False)
 
     @property
     def known(self) -> dict[str, Service]:
@@ -65,6 +68,13 @@ class Chosen:
         others = tuple(name for name in self.enabled if name != provider)
         return replace(self, enabled=(*others, provider) if on else others)
 
+    def only(self, provider: str, models: Iterable[str] | None) -> Chosen:
+        """The same with the only models of a provider that may be asked; None for any."""
+        others = {name: listed for name, listed in self.models.items() if name != provider}
+        return replace(
+            self, models=others if models is None else {**others, provider: tuple(dict.fromkeys(models))}
+        )
+
     @property
     def last_number(self) -> int:
         """The highest number that was ever given to a server of one's own."""
@@ -79,8 +89,7 @@ class Chosen:
     def without_own(self, provider: str) -> Chosen:
         """The same without this server and what was chosen of its models, and switched off."""
         rest = tuple(own for own in self.own if own.id != provider)
-        models = {name: listed for name, listed in self.models.items() if name != provider}
-        return replace(self.switched(provider, False), own=rest, models=models, made=self.last_number)
+        return replace(self.switched(provider, False).only(provider, None), own=rest, made=self.last_number)
 
 
 def own_service(
@@ -97,18 +106,29 @@ def own_service(
 
 
 def read_chosen(home: str) -> Chosen:
-    """What was chosen in the Alcove at `home`. Never raises; nothing for a file that is damaged."""
+    """What was chosen in the Alcove at `home`. Never raises; nothing is enabled by a file that is damaged."""
+    content = b""
     try:
-        return _from_record(json.loads(_read(os.path.join(home, FOLDER, FILE)).decode("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        content = _read(os.path.join(home, FOLDER, FILE))
+        return _from_record(json.loads(content.decode("utf-8")))
+    except FileNotFoundError:
         return Chosen()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        # The numbers that can still be made out are not given again.
+        numbers = (int(found) for found in _LOOKS_NUMBERED.findall(content))
+        return Chosen(made=max(numbers, default=0), damaged=True)
 
 
 def write_chosen(home: str, chosen: Chosen) -> None:
-    """Replace the file in one step; it holds from the next request on. Raises OSError; then the old one stands."""
+    """Replace the file in one step; it holds from the next request on. Raises OSError; then the old one stands.
+
+    A damaged one is kept beside it, as `providers.damaged-1.json` and so on: the addresses in it may be needed.
+    """
     folder = os.path.join(home, FOLDER)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     path = os.path.join(folder, FILE)
+    if read_chosen(home).damaged:
+        _keep_aside(path)
     record = {
         "enabled": list(chosen.enabled),
         "models": {name: list(models) for name, models in chosen.models.items()},
@@ -122,6 +142,15 @@ def write_chosen(home: str, chosen: Chosen) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(fresh, path)
+
+
+def _keep_aside(path: str) -> None:
+    """Raises OSError."""
+    stem, ending = os.path.splitext(path)
+    number = 1
+    while os.path.lexists(aside := f"{stem}.damaged-{number}{ending}"):
+        number += 1
+    os.rename(path, aside)
 
 
 def _read(path: str) -> bytes:

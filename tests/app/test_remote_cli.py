@@ -57,6 +57,24 @@ def test_a_server_of_ones_own_is_added_off_and_removed(tmp_path: Path) -> None:
     assert "own-3" in alcove(home, "add", "vllm", "https://another.example.org/v1")[1]
 
 
+def test_only_the_models_that_are_named_may_be_asked(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert alcove(home, "only", "openai", "gpt-5-mini", "gpt-5")[0] == 0
+    assert read_chosen(str(home)).models == {"openai": ("gpt-5-mini", "gpt-5")}
+    assert "Any model" in alcove(home, "only", "openai")[1]
+    assert read_chosen(str(home)).models == {}
+
+
+def test_a_list_that_can_not_be_read_is_said_and_kept_aside(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / FOLDER).mkdir(parents=True)
+    (home / FOLDER / FILE).write_text('{"own": [{"id": "own-4", ')
+    status, _, err = alcove(home, "enable", "openai")
+    assert status == 0 and "can't be read any more" in err
+    assert (home / FOLDER / "providers.damaged-1.json").read_text().endswith('"own-4", ')
+    assert "can't be read" not in alcove(home)[2]
+
+
 def test_what_is_known_of_a_provider_has_its_sources(tmp_path: Path) -> None:
     status, out, _ = alcove(tmp_path / "home", "info", "anthropic")
     assert status == 0

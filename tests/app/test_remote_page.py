@@ -9,21 +9,23 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
-from support.chat_server import MODEL, PROVIDER, ChatServer, chat_server, refused
+from support.chat_server import MODEL, PROVIDER, ChatServer, chat_server, enable, refused
 from support.outside import requests_in
-from support.remote_window import window_with_remote
+from support.remote_window import window_at, window_with_remote
 from support.secret_service import secret_service
 from support.whole_program import wait
 
 from desktop.app import Parts
 from desktop.processes.switch import Position
-from desktop.remote import remembered
+from desktop.remote import remember, remembered
+from desktop.views.dialogs import ExplainingDialog
 from desktop.views.remote_page.own_server_pane import OwnServerPane
 from desktop.views.remote_page.page import RemotePage
 from desktop.views.remote_page.provider_pane import ProviderPane
+from desktop.views.row_painter import LINE, Line
 from providers.remote.catalogue import kinds_of_own_servers
-from providers.remote.chosen import FILE, FOLDER, read_chosen
-from providers.remote.values import Auth
+from providers.remote.chosen import FILE, FOLDER, read_chosen, write_chosen
+from providers.remote.values import Auth, RemoteModelInfo
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -50,6 +52,12 @@ def words(of: ProviderPane) -> str:
     return "\n".join(label.text() for label in of.findChildren(QLabel))
 
 
+def lines(of: ProviderPane) -> list[str]:
+    rows = of.models.list.rows
+    found: list[Line] = [rows.index(row).data(LINE) for row in range(rows.rowCount())]
+    return [f"{line.text} {line.below} {line.aside}".strip() for line in found]
+
+
 def test_every_provider_is_there_off_and_says_what_goes_where_and_what_is_known(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with chat_server() as server, window_with_remote(home, server) as parts:
@@ -72,16 +80,72 @@ def test_every_provider_is_there_off_and_says_what_goes_where_and_what_is_known(
 def test_a_list_of_models_is_fetched_on_a_click_and_offered_in_the_picker(tmp_path: Path) -> None:
     with chat_server() as server, window_with_remote(tmp_path / "home", server) as parts:
         about = pane(page(parts, PROVIDER))
-        about.fetch.click()
+        about.models.fetch.click()
         wait(lambda: not parts.remote.fetching)
         assert [asked.path for asked in server.asked] == ["/v1/models"]
-        assert MODEL in about.models.text() and "4,096" in about.models.text()
+        assert [MODEL in line and "4,096" in line for line in lines(about)] == [True]
         assert [choice.model for choice in parts.remote.choices] == [MODEL]
         server.models = refused(500, "oops")
-        about.fetch.click()
+        about.models.fetch.click()
         wait(lambda: parts.remote.problem)
         assert "oops" in about.problem.text() and [choice.model for choice in parts.remote.choices] == [MODEL]
     assert {row["purpose"] for row in requests_in(tmp_path / "home")} == {"models"}
+
+
+def test_who_clicks_the_network_chip_sees_every_place_that_is_on(tmp_path: Path) -> None:
+    with chat_server() as server, window_with_remote(tmp_path / "home", server) as parts:
+        parts.remote.switch("anthropic", True)
+        parts.window.page.header.network_chip.click()
+        (dialog,) = parts.window.findChildren(ExplainingDialog)
+        said = "\n".join(label.text() for label in dialog.findChildren(QLabel))
+        assert f"The office (127.0.0.1:{server.port}); Anthropic (api.anthropic.com)" in said
+        dialog.reject()
+
+
+def test_a_model_that_is_unticked_is_not_asked_until_it_is_ticked_again(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with chat_server() as server:
+        enable(home, server, auth=Auth.NONE)
+    remember(home, PROVIDER, tuple(RemoteModelInfo(f"model-{number}") for number in range(30)))
+    with window_at(home) as parts:
+        about = pane(page(parts, PROVIDER))
+        listed = about.models.list
+        assert len(lines(about)) == 30 and PROVIDER not in read_chosen(str(home)).models
+        QTest.keyClicks(about.models.filter, "MODEL-2")
+        assert len(lines(about)) == 11
+        listed.pick("model-2")
+        QTest.keyClick(listed, Qt.Key.Key_Return)
+        asked = read_chosen(str(home)).models[PROVIDER]
+        assert len(asked) == 29 and "model-2" not in asked
+        assert [line for line in lines(about) if "not to be asked" in line] == [lines(about)[0]]
+        assert "model-2" not in [choice.model for choice in parts.remote.choices]
+        assert parts.remote.choice(f"{PROVIDER}/model-2") is None
+        assert "new in the list comes without a tick" in words(about)
+        QTest.keyClick(listed, Qt.Key.Key_Return)
+        assert PROVIDER not in read_chosen(str(home)).models and len(parts.remote.choices) == 30
+
+
+def test_a_file_that_can_not_be_read_switches_everything_off_says_so_and_is_kept(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with chat_server() as server:
+        enable(home, server)
+    path = home / FOLDER / FILE
+    path.write_text(torn := path.read_text()[:-10])
+    with window_at(home) as parts:
+        shown = page(parts, "anthropic")
+        assert shown.damage.isVisibleTo(shown) and parts.remote.enabled == ()
+        pane(shown).switch.click()
+        assert not shown.damage.isVisibleTo(shown) and read_chosen(str(home)).enabled == ("anthropic",)
+    assert (home / FOLDER / "providers.damaged-1.json").read_text() == torn
+
+
+def test_what_the_command_line_has_switched_meanwhile_is_not_undone(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with chat_server() as server, window_with_remote(home, server) as parts:
+        about = pane(page(parts, "anthropic"))
+        write_chosen(str(home), read_chosen(str(home)).switched("openai", True))
+        about.switch.click()
+        assert read_chosen(str(home)).enabled == (PROVIDER, "openai", "anthropic")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the Secret Service is Linux's")
@@ -157,7 +221,7 @@ def test_while_the_switch_keeps_remote_models_in_the_page_says_so_and_sends_noth
     with chat_server() as server, window_with_remote(tmp_path / "home", server, position) as parts:
         shown = page(parts, PROVIDER)
         about = pane(shown)
-        assert about.switch.isChecked() and not about.fetch.isEnabled()
+        assert about.switch.isChecked() and not about.models.fetch.isEnabled()
         assert any("does not let remote models out" in label.text() for label in shown.findChildren(QLabel))
         assert parts.models.remote_items[0].missing
         parts.models.choose(parts.models.remote_items[0].path)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 from support.window_parts import LOCKED
 
 from desktop.processes.report import Gap, LockReport
 from desktop.processes.roles import Role
 from desktop.processes.switch import Position, Switch
 from desktop.viewmodels.network import NetworkViewModel
+from desktop.views.network_dialog import network_dialog
+from desktop.views.theme import Theme
 
 pytestmark = pytest.mark.usefixtures("qapp")
 
@@ -52,3 +55,18 @@ def test_a_switch_that_can_not_be_stored_changes_nothing() -> None:
     network.restart_wanted.connect(lambda: pytest.fail("it restarted"))
     assert "No space left on device" in network.turn(Position.DOWNLOADS)
     assert "can't be turned" in NetworkViewModel(LOCKED).turn(Position.DOWNLOADS)
+
+
+def test_the_dialog_names_the_three_positions_and_has_a_button_to_the_two_others(qapp: QApplication) -> None:
+    network = NetworkViewModel(LOCKED, Switch(Position.DOWNLOADS), lambda switch: None)
+    parent = QWidget()
+    dialog = network_dialog(Theme(qapp), parent, network)
+    said = [label.text() for label in dialog.findChildren(QLabel)]
+    assert [text for text in said if text in ("Offline", "Downloads (now)", "Remote models")] == [
+        "Offline", "Downloads (now)", "Remote models",
+    ]  # fmt: skip
+    buttons = [button.text() for button in dialog.findChildren(QPushButton)]
+    assert [text for text in buttons if "restart" in text] == [
+        "Go offline and restart", "Allow remote models and restart",
+    ]  # fmt: skip
+    parent.deleteLater()

@@ -26,6 +26,13 @@ def window_with_remote(
     """The switch is at “Remote models”, one server is enabled, and its one model is known from an earlier look."""
     enable(home, server, auth=auth, position=position)
     remember(home, PROVIDER, (RemoteModelInfo(MODEL, "A Model", 4096),))
+    with window_at(home) as parts:
+        yield parts
+
+
+@contextmanager
+def window_at(home: Path) -> Iterator[Parts]:
+    """As the files there are."""
     assert open_way_out(str(home)) == ""
     try:
         with whole_program(home) as parts:

@@ -9,6 +9,7 @@ from desktop.processes.switch import Position
 from desktop.viewmodels.models import ModelsViewModel
 from desktop.viewmodels.network import NetworkViewModel
 from desktop.viewmodels.remote import RemoteViewModel
+from desktop.views.dialogs import selectable
 from desktop.views.models_page.flow import FlowBox
 from desktop.views.models_page.pair import Pair
 from desktop.views.models_page.rows import Row, RowList
@@ -48,6 +49,18 @@ class RemotePage(Page):
         side = QWidget()
         column = QVBoxLayout(side)
         column.setContentsMargins(8, 8, 8, 8)
+        self.damage = Text(
+            self.theme,
+            tr(
+                "What you had switched on and added here can't be read any more, so every provider is off and nothing "
+                "goes to any. The file is kept: with your next choice it gets the name “providers.damaged”, in the "
+                "folder “remote” of Alcove's own."
+            ),
+            "problem",
+            wrap=True,
+        )
+        selectable(self.damage)
+        column.addWidget(self.damage)
         column.addWidget(self.list, 1)
         return side
 
@@ -81,6 +94,7 @@ class RemotePage(Page):
     # ---- the list
 
     def _show(self) -> None:
+        self.damage.setVisible(self._remote.is_damaged)
         rows = [
             Row(service.id, Line(service.name, self._below(service.id), icon=self._icon(service.id)))
             for service in self._remote.services

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
@@ -13,13 +14,14 @@ from desktop.viewmodels.remote import RemoteViewModel
 from desktop.views.dialogs import selectable
 from desktop.views.key_box import KeyBox
 from desktop.views.models_page.flow import FlowBox
+from desktop.views.remote_page.models_part import ModelsPart
 from desktop.views.setting_editors import Switch
 from desktop.views.theme import Theme
 from desktop.views.widgets import Text, describe, push_button
+from providers.gate.address import is_this_machine
 from providers.remote.facts import Fact, Topic
-from providers.remote.values import Auth, RemoteModelInfo, Service
+from providers.remote.values import Auth, Service
 
-_MOST_MODELS = 200
 _MARGIN = 24
 
 
@@ -47,7 +49,9 @@ class ProviderPane(QScrollArea):
             self._heading(tr("Key"))
             self.key_box = KeyBox(theme, remote.keys_of(service.id), tr("API key"))
             self._column.addWidget(self.key_box)
-        self._add_models()
+        self._heading(tr("Models"))
+        self.models = ModelsPart(theme, remote, service)
+        self._column.addWidget(self.models)
         self._add_facts()
         if service.own:
             self._add_removal(removed)
@@ -86,34 +90,46 @@ class ProviderPane(QScrollArea):
 
     def _add_what_goes(self) -> None:
         self._heading(tr("What goes there"))
-        address = self._service.base_url
+        address, host = self._service.base_url, urlsplit(self._service.base_url)
+        place = host.netloc
         self._say(
             tr(
                 "What you ask one of its models goes to {address}: your message and its images, what stands before it "
-                "in the conversation, and your instructions. You see all of it before a conversation goes there for "
-                "the first time. Your name, this computer's name, other conversations and files do not go along.",
+                "in the conversation, your instructions, and the name of the model. You see all of it before a "
+                "conversation goes there for the first time. Your name, this computer's name, other conversations and "
+                "files do not go along. Every request has its row in the ledger before it leaves.",
                 address=address,
             )
         )
-        if address.startswith("http:"):
+        if is_this_machine(host.hostname or ""):
+            self._say(
+                tr(
+                    "This address is on this computer. Whether it sends on what it gets is up to what runs there."
+                )
+            )
+        elif host.scheme == "https":
+            self._say(
+                tr(
+                    "The connection is encrypted, and whoever answers must prove to be {host} by a certificate that "
+                    "this computer trusts. As with every connection, it can tell from where on the internet you come.",
+                    host=place,
+                )
+            )
+        else:
             self._say(
                 tr(
                     "This address is not encrypted: who is on the way to it can read and change what is sent."
                 ),
                 "problem",
             )
-
-    def _add_models(self) -> None:
-        self._heading(tr("Models"))
-        self.fetch = push_button(
-            tr("Fetch the list of models"),
-            "plain",
-            lambda: self._remote.fetch_models(self._service.id),
-            tr("Ask {name} now which models it has", name=self._service.name),
-        )
-        self.models_state = self._say("", "soft")
-        self._column.addWidget(FlowBox(self.fetch))
-        self.models = self._say("")
+        if self._service.auth is not Auth.NONE:
+            self._say(
+                tr(
+                    "Your key goes with each request, to {host} and nowhere else: not after a redirect, and not to an "
+                    "address that takes its place here.",
+                    host=place,
+                )
+            )
 
     def _add_facts(self) -> None:
         known = self._remote.facts(self._service.id)
@@ -174,41 +190,7 @@ class ProviderPane(QScrollArea):
 
     def _show(self) -> None:
         remote, provider = self._remote, self._service.id
-        on = remote.is_on(provider)
-        self.switch.setChecked(on)
+        self.switch.setChecked(remote.is_on(provider))
         self.problem.setText(remote.problem)
         self.problem.setVisible(bool(remote.problem))
-        self.fetch.setEnabled(on and remote.can_reach and not remote.fetching)
-        found = remote.models(provider)
-        self.models_state.setText(self._models_words(on, len(found)))
-        shown = [_line(model) for model in found[:_MOST_MODELS]]
-        if len(found) > _MOST_MODELS:
-            shown.append(tr("… and {count} more", count=len(found) - _MOST_MODELS))
-        self.models.setText("\n".join(shown))
-        self.models.setVisible(bool(shown))
-
-    def _models_words(self, on: bool, count: int) -> str:
-        remote = self._remote
-        if remote.fetching == self._service.id:
-            return tr("Asking {name}…", name=self._service.name)
-        if asked := remote.asked_at(self._service.id):
-            return tr(
-                "{count} models, as it said on {when}. Choose one with Ctrl+M.", count=count, when=asked
-            )
-        if not on:
-            return tr("Switch it on to ask for its models.")
-        if not remote.can_reach:
-            return tr("The network switch does not let remote models out, so it can't be asked.")
-        return tr("Not asked yet.")
-
-
-def _line(model: RemoteModelInfo) -> str:
-    parts = (
-        model.name or model.id,
-        model.id if model.name and model.name != model.id else "",
-        tr("reads {count} tokens", count=f"{model.context_tokens:,}") if model.context_tokens else "",
-        tr("sees images") if model.sees else "",
-        tr("thinks") if model.reasons else "",
-        tr("calls tools") if model.calls_tools else "",
-    )
-    return " · ".join(part for part in parts if part)
+        self.models.show_models()

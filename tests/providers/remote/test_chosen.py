@@ -27,6 +27,11 @@ def written(home: Path, record: Any) -> Chosen:
     return read_chosen(str(home))
 
 
+def is_nothing(chosen: Chosen) -> bool:
+    """Whether it is what a damaged file says. Numbers that can be made out in it are kept."""
+    return chosen.damaged and replace(chosen, made=0) == Chosen()
+
+
 def test_nothing_is_enabled_at_first(tmp_path: Path) -> None:
     assert read_chosen(str(tmp_path)) == Chosen()
     assert read_chosen(str(tmp_path)).services == {}
@@ -56,9 +61,21 @@ def test_a_server_never_gets_the_id_of_one_that_is_gone(tmp_path: Path) -> None:
     assert read_chosen(str(tmp_path)).last_number == 2
 
 
+def test_a_damaged_file_is_kept_aside_and_its_numbers_are_not_given_again(tmp_path: Path) -> None:
+    damaged = '{"own": [{"id": "own-7", "kind": "oll'
+    assert written(tmp_path, damaged).damaged and written(tmp_path, damaged).last_number == 7
+    write_chosen(str(tmp_path), read_chosen(str(tmp_path)).switched("openai", True))
+    again = read_chosen(str(tmp_path))
+    assert (again.damaged, again.enabled, again.last_number) == (False, ("openai",), 7)
+    written(tmp_path, "no JSON")
+    write_chosen(str(tmp_path), Chosen())
+    kept = [tmp_path / FOLDER / f"providers.damaged-{number}.json" for number in (1, 2)]
+    assert [file.read_text() for file in kept] == [damaged, "no JSON"]
+
+
 @pytest.mark.parametrize("made", [-1, 1.0, True, "1", None, 10**9])
 def test_a_damaged_number_of_servers_enables_nothing_at_all(made: object, tmp_path: Path) -> None:
-    assert written(tmp_path, {"enabled": ["anthropic"], "made": made}) == Chosen()
+    assert is_nothing(written(tmp_path, {"enabled": ["anthropic"], "made": made}))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +99,7 @@ def test_a_server_that_is_not_described_exactly_enables_nothing_at_all(
     own: dict[str, Any], tmp_path: Path
 ) -> None:
     assert written(tmp_path, {"enabled": ["anthropic"], "own": [OWN]}).enabled == ("anthropic",)
-    assert written(tmp_path, {"enabled": ["anthropic"], "own": [own]}) == Chosen()
+    assert is_nothing(written(tmp_path, {"enabled": ["anthropic"], "own": [own]}))
 
 
 NAMES = st.sampled_from(["enabled", "own", "models", "id"])
@@ -101,7 +118,7 @@ def test_any_other_file_is_read_without_a_fault(
 
 
 def test_a_file_that_is_a_folder_or_far_too_long_enables_nothing(tmp_path: Path) -> None:
-    assert written(tmp_path, json.dumps({"enabled": ["openai"]}) + " " * 300_000) == Chosen()
+    assert is_nothing(written(tmp_path, json.dumps({"enabled": ["openai"]}) + " " * 300_000))
     (tmp_path / FOLDER / FILE).unlink()
     (tmp_path / FOLDER / FILE).mkdir()
     assert read_chosen(str(tmp_path)) == Chosen()
