@@ -16,6 +16,7 @@ from desktop.viewmodels.notice import Notice
 from desktop.words.remote import provider_name
 from providers.costs.budgets import Verdict, read_budgets
 from providers.costs.spending import Spending
+from providers.remote.chosen import read_chosen
 
 
 class BudgetWatch(QObject):
@@ -59,7 +60,7 @@ class BudgetWatch(QObject):
         if verdict not in (Verdict.WARN, Verdict.STOP) or told in self._told:
             return
         self._told.add(told)
-        name = provider_name(provider)
+        name = provider_name(provider, read_chosen(str(self._home)).known)
         text = (
             tr(
                 "The budget for {provider} is spent: nothing more goes there until it is raised.",

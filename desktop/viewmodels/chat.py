@@ -77,6 +77,7 @@ class ChatViewModel(QObject):
     """What the transcript and the composer bind to."""
 
     state_changed = Signal()
+    draft_changed = Signal()  # by the person who writes it
     draft_replaced = Signal()
     revealed = Signal(int)  # the row of a message that was asked for
     notice = Signal(object)
@@ -229,6 +230,20 @@ class ChatViewModel(QObject):
         if text != self.draft:
             self.draft = text
             self._save_draft.start()
+            self.draft_changed.emit()
+
+    @property
+    def ahead(self) -> str:
+        """Where what is being written goes, and about what that costs; "" when the model on this device answers."""
+        remote, models = self._models.remote, self._models.elsewhere.models
+        if remote is None or models is None:
+            return ""
+        images = len(self.images.draft)
+        if not self.draft.strip() and not images:
+            return models.ahead(remote, 0, 0)
+        before = self.transcript.entries
+        characters = len(self.draft) + sum(len(entry.text) for entry in before)
+        return models.ahead(remote, characters, images + sum(len(entry.images) for entry in before))
 
     def last_answer(self) -> str:
         """The Markdown of the newest answer; empty when there is none."""

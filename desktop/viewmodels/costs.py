@@ -19,6 +19,7 @@ from providers.costs.budgets import ALL, Budgets, Limit, Verdict, read_budgets, 
 from providers.costs.local import break_even_months, electricity, find_meter
 from providers.costs.prices import read_own
 from providers.costs.spending import Spending, Sum
+from providers.remote.chosen import read_chosen
 
 PLOT_DAYS = 30
 
@@ -104,7 +105,7 @@ class CostsViewModel(QObject):
 
     def _name(self, by: str, name: str) -> str:
         if by == "provider":
-            return provider_name(name)
+            return provider_name(name, read_chosen(str(self._home)).known)
         return self._title_of(name) if by == "conversation" else name
 
     # ---- budgets

@@ -193,23 +193,45 @@ class RemoteViewModel(QObject):
 
     def estimate(self, choice: RemoteChoice, characters: int, images: int) -> str:
         """About what a question of this length costs, in a sentence. Unknown is said to be unknown."""
+        about = self._about(choice, characters, images)
+        if about is None:
+            return tr("What it costs is not known.")
+        asked, answered, day = about
+        return tr(
+            "It costs about {asked} to send, and about {answered} with an answer of 1,000 tokens (prices of {day}).",
+            asked=asked,
+            answered=answered,
+            day=day or tr("your own list"),
+        )
+
+    def ahead(self, choice: RemoteChoice, characters: int, images: int) -> str:
+        """Where a question of this length goes and about what that costs, in a few words."""
+        place = tr("Goes to {provider}", provider=choice.provider_name)
+        if not characters and not images:
+            return place
+        about = self._about(choice, characters, images)
+        if about is None:
+            return f"{place} · {tr('cost not known')}"
+        asked, answered, _ = about
+        words = tr(
+            "about {asked} to send, {answered} with 1,000 tokens of answer", asked=asked, answered=answered
+        )
+        return f"{place} · {words}"
+
+    def _about(self, choice: RemoteChoice, characters: int, images: int) -> tuple[str, str, str] | None:
+        """What it costs to send so much, the same with an answer of 1,000 tokens, and the day of the prices."""
         from providers.costs.prices import about_tokens, cost
         from providers.events import Usage
 
         price = self._price(choice)
+        if price is None:
+            return None
         tokens = about_tokens(characters, images)
-        asked = cost(price, Usage(prompt_tokens=tokens)) if price is not None else None
-        answered = (
-            cost(price, Usage(prompt_tokens=tokens, generated_tokens=1000)) if price is not None else None
-        )
-        if price is None or asked is None or answered is None:
-            return tr("What it costs is not known.")
-        return tr(
-            "It costs about {asked} to send, and about {answered} with an answer of 1,000 tokens (prices of {day}).",
-            asked=money(f"{asked:f}", "USD"),
-            answered=money(f"{answered:f}", "USD"),
-            day=price.priced_on or tr("your own list"),
-        )
+        asked = cost(price, Usage(prompt_tokens=tokens))
+        answered = cost(price, Usage(prompt_tokens=tokens, generated_tokens=1000))
+        if asked is None or answered is None:
+            return None
+        return money(f"{asked:f}", "USD"), money(f"{answered:f}", "USD"), price.priced_on
 
     def _price(self, choice: RemoteChoice) -> Price | None:
         from providers.costs.prices import read_own
@@ -221,7 +243,11 @@ class RemoteViewModel(QObject):
         """What answers a turn with this choice. For core."""
         from providers.remote_model import RemoteModel
 
-        return RemoteModel(self._client, choice.provider, choice.provider_name, choice.model, choice.name)
+        service = self.service(choice.provider)
+        # Of a server of one's own nothing else remembers what it was called when it answered.
+        is_own = service is not None and service.own
+        name = f"{choice.name} ({choice.provider_name})" if is_own else choice.name
+        return RemoteModel(self._client, choice.provider, choice.provider_name, choice.model, name)
 
     def keys_of(self, provider: str) -> KeysViewModel:
         """The key of a provider."""

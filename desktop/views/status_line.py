@@ -1,4 +1,4 @@
-"""The quiet line below the composer: what the model is doing, with numbers, or a hint on how to send."""
+"""The quiet line below the composer: what the model is doing, with numbers, where the next question goes, and how."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QProgressBar, QPushButton
 
 _STEPS = 1000  # of the progress bar
+_WRITING_MS = 300  # after a key, before the line is made anew
 _REMARK_MS = 4000  # how long a passing remark such as “Copied” stays
 
 
@@ -31,6 +32,8 @@ class StatusLine(QWidget):
         self._remark = ""
         self._forget = QTimer(self, singleShot=True, interval=_REMARK_MS)
         self._forget.timeout.connect(self._end_remark)
+        self._written = QTimer(self, singleShot=True, interval=_WRITING_MS)
+        self._written.timeout.connect(self._show)
         self._bar: QProgressBar | None = None
         self._cancel: QPushButton | None = None
         self._effort: QPushButton | None = None
@@ -70,6 +73,8 @@ class StatusLine(QWidget):
     def bind(self, chat: ChatViewModel, models: ModelsViewModel) -> None:
         self._chat, self._models = chat, models
         chat.state_changed.connect(self._show)
+        chat.draft_changed.connect(self._written.start)
+        chat.images.draft_changed.connect(self._written.start)
         models.changed.connect(self._show)
         chat.effort.changed.connect(self._show)
         self._show()
@@ -83,13 +88,14 @@ class StatusLine(QWidget):
         busy = self._chat.state is not ChatState.IDLE
         loading = None if busy else self._models.loading
         self._show_bar(self._chat.progress if busy else loading)
-        words = self._chat.status_text
+        ahead = "" if busy else self._chat.ahead
+        words = ahead or self._chat.status_text
         if loading is not None:
             words = tr("Loading the model. You can write already.")
         self.text.setText(self._remark or words)
         if loading is not None or self._cancel is not None:
             self.cancel.setVisible(loading is not None)
-        self.hint.setVisible(not busy and loading is None)
+        self.hint.setVisible(not busy and loading is None and not ahead)  # where it goes matters more
         self._show_effort(not busy and loading is None)
 
     def _show_effort(self, idle: bool) -> None:

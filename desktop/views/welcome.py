@@ -77,8 +77,8 @@ class Welcome(QScrollArea):
         self._column.addSpacing(8)
         for sentence in (
             tr("Alcove answers your questions with a language model that runs on this computer, without an account."),
-            tr("What you write stays here: conversations are kept in {folder}, and nothing is sent anywhere.",
-               folder=data_folder),
+            tr("What you write stays here: conversations are kept in {folder}. Nothing is sent anywhere unless you "
+               "choose a model that runs elsewhere, and then you see first what would be sent.", folder=data_folder),
             tr("The model it starts with is small, for trying things out: it is quick, and often wrong. "
                "“All models” has larger ones: those on this computer, and those to find."),
         ):  # fmt: skip

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
 
 from desktop.i18n import tr
 from desktop.words.keys import keychain_words
 from desktop.words.sentence import Sentence
 from providers.remote.faults import RemoteFault
 
+if TYPE_CHECKING:
+    from providers.remote.values import Service
+
 Facts = Mapping[str, int | str]
 
 _SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
 
 
-def provider_name(provider: str) -> str:
-    """What people call a provider, by its id."""
+def provider_name(provider: str, known: Mapping[str, Service] | None = None) -> str:
+    """What people call a provider, by its id. `known`: with the servers of one's own; else those of the catalogue."""
     from providers.remote.catalogue import catalogue
 
-    service = catalogue().get(provider)
+    service = (known or catalogue()).get(provider)
     return service.name if service is not None else tr("a server of your own")
 
 

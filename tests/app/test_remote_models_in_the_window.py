@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from decimal import Decimal
 from functools import partial
@@ -20,10 +21,12 @@ from support.whole_program import wait
 
 from desktop.app import Parts
 from desktop.viewmodels.chat import ChatState
+from desktop.viewmodels.models import REMOTE
 from desktop.viewmodels.notice import Notice
 from desktop.views.label_dialog import LabelDialog
 from desktop.views.leaving_dialog import LeavingDialog
 from providers.costs.budgets import ALL, Budgets, Limit, write_budgets
+from providers.costs.prices import FOLDER, OWN_FILE
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -86,7 +89,10 @@ def test_the_first_time_a_conversation_leaves_the_person_sees_exactly_what_goes(
         assert [text in shown for text in sent_texts(server)] == [True, True]
         answer = parts.chat.transcript.entries[-1]
         assert answer.text == "Hello there"
-        assert "A Model · a server of your own" in answer.footnote and "cost not known" in answer.footnote
+        assert (
+            "A Model (The office) · a server of your own" in answer.footnote
+            and "cost not known" in answer.footnote
+        )
         say(parts, "And what is a functor?")  # agreed to: not asked again
         wait(lambda: len(server.chats) == 2)
         idle(parts)
@@ -310,3 +316,26 @@ def test_what_failed_elsewhere_can_be_answered_here_once_its_conversation_is_ope
         wait(lambda: parts.chat.transcript.entries[-1].branches == 2)
         idle(parts)
         assert "because The office could not answer" in parts.chat.transcript.entries[-1].footnote
+
+
+def test_what_a_question_costs_is_said_while_it_is_written_and_unknown_is_not_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with chat_server() as server, window_with_remote(home, server) as parts:
+        status = parts.window.page.status
+        QTest.keyClicks(parts.window.page.composer.edit, "x")
+        wait(lambda: parts.chat.ahead == "")  # the model on this device answers, and that costs nothing here
+        parts.models.choose(KEY)
+        wait(lambda: status.text.text() == "Goes to The office · cost not known")
+        (home / FOLDER / OWN_FILE).write_text(
+            json.dumps({KEY.removeprefix(REMOTE): {"input": "3", "output": "15"}})
+        )
+        QTest.keyClicks(parts.window.page.composer.edit, "x" * 3_999)
+        wait(
+            lambda: (
+                status.text.text()
+                == "Goes to The office · about $0.003 to send, $0.018 with 1,000 tokens of answer"
+            )
+        )
+        parts.window.page.composer.edit.clear()
+        wait(lambda: status.text.text() == "Goes to The office")
+        assert server.asked == []

@@ -152,7 +152,7 @@ def test_the_first_start_says_what_alcove_is_where_data_lives_and_that_the_model
     with shown(qtbot, alcove_home, first_run=True) as parts:
         words = " ".join(label.text() for label in parts.window.page.welcome.findChildren(QLabel))
         assert str(alcove_home) in words
-        assert "nothing is sent" in words
+        assert "Nothing is sent anywhere unless you choose" in words
         assert "small, for trying things out" in words
 
 
