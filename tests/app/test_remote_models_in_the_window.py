@@ -208,7 +208,7 @@ def test_most_of_a_budget_spent_is_said_once_and_a_spent_one_stops_what_leaves(t
             assert "$0.45" in parts.chat.transcript.entries[-1].footnote
             if number == 2:
                 wait(lambda: notices)
-                assert notices == ["Most of the budget for a server of your own is spent."]
+                assert notices == ["Most of the budget for The office is spent."]
             say(parts, "more")
         wait(lambda: len(notices) == 3)
         assert any("is spent: nothing more goes there" in text for text in notices)
