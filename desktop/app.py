@@ -141,7 +141,6 @@ class Parts:
         self.network = NetworkViewModel(
             report, read_switch(str(paths.home)), self._turn_switch if can_start_again() else None
         )
-        self.network.restart_wanted.connect(self._start_again)
         self.hub_link = HubLink()
         self.models_page = later(self._make_models_page)
         self.remote = RemoteViewModel(self.bridge, self.hub_link, paths.home, self.network.position)
@@ -161,6 +160,7 @@ class Parts:
             self.keys,
             self._pages(),
         )
+        self.network.restart_wanted.connect(self._start_again)  # after the window has remembered where it is
         self.window.quantizer = self._quantizer
         self.conversations.notice.connect(self.chat.notice)
         self.models.notice.connect(self.chat.notice)

@@ -21,6 +21,9 @@ class InFront(Protocol):
     @property
     def left(self) -> SignalInstance: ...
 
+    @property
+    def current(self) -> str: ...
+
     def open(self, part: str = "") -> None: ...
 
     def step_back(self) -> bool: ...
@@ -49,6 +52,14 @@ class MainArea(QWidget):
         """The page that is in front; None for the conversation."""
         current = self._stack.currentWidget()
         return None if current is self._conversation else current
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The page that is in front and its part, as `show_page` takes them; empty for the conversation."""
+        for name, page in self._pages.items():
+            if page is self.front:
+                return name, _as_page(page).current
+        return "", ""
 
     @property
     def models(self) -> ModelsPage | None:

@@ -18,12 +18,10 @@ _SMALLEST = (360, 400)
 class Page(QWidget):
     """What `MainArea` shows by name. A page puts what it is about into `body`, and beside “Back” what belongs in `top`.
 
-    `left`: back to the conversation. `comes_back` with a part when Alcove is about to start again and the person wants
-    to be here afterwards. `page_wanted`: another page, by its name and part.
+    `left`: back to the conversation. `page_wanted`: another page, by its name and part.
     """
 
     left = Signal()
-    comes_back = Signal(str)
     page_wanted = Signal(str, str)
 
     def __init__(self, theme: Theme, title: str, models: ModelsViewModel, network: NetworkViewModel) -> None:
@@ -53,6 +51,11 @@ class Page(QWidget):
     def open(self, part: str = "") -> None:
         """It is in front from now on, with one of its parts ("" for where it was), and has the keyboard."""
         self.back.setFocus()
+
+    @property
+    def current(self) -> str:
+        """The part that is seen, as `open` takes it."""
+        return ""
 
     def step_back(self) -> bool:
         """What Esc does: out of details. False when there is nothing to step out of."""

@@ -45,8 +45,7 @@ if TYPE_CHECKING:
 _FIRST_SIZE = (1200, 800)
 _SMALLEST_PAGE = (360, 400)
 _GEOMETRY, _SIDEBAR = "geometry", "sidebar"
-_PART = "models_page"  # the part of the models page to come back to after Alcove has started itself again
-_PAGE = "page"  # another page to come back to then, as "name part"
+_PAGE = "page"  # where to come back to after Alcove has started itself again, as "name part"
 
 PageMaker = Callable[[Theme], "Page"]
 
@@ -126,6 +125,7 @@ class MainWindow(QMainWindow):
         header.sidebar_toggled.connect(self._toggle_sidebar)
         header.model_clicked.connect(self._choose_model)
         header.network_clicked.connect(self._show_network)
+        self._network.restart_wanted.connect(self._remember_page)
         header.answers_clicked.connect(self._show_answers)
         header.bind_answering(self._chat.answering)
         header.bind_leaving(self._chat.leaving)
@@ -224,13 +224,15 @@ class MainWindow(QMainWindow):
         """A conversation was opened: it is in front, unless Alcove has started itself again from a page."""
         self.area.leave()
         self.page.composer.edit.setFocus()
-        if part := self._state.get(_PART):
-            self._state.set(_PART, "")
-            self.area.show_models(part)
-        elif place := self._state.get(_PAGE):
+        if place := self._state.get(_PAGE):
             self._state.set(_PAGE, "")
             name, _, part = place.partition(" ")
             self.area.show_page(name, part)
+
+    def _remember_page(self) -> None:
+        """Alcove starts itself again, and the person wants to be where they are."""
+        name, part = self.area.place
+        self._state.set(_PAGE, f"{name} {part}" if name else "")
 
     def _start_new(self) -> None:
         self.area.leave()
@@ -288,7 +290,6 @@ class MainWindow(QMainWindow):
         if make is None:
             return None
         page = make(self.theme)
-        page.comes_back.connect(lambda part: self._state.set(_PAGE, f"{name} {part}"))
         page.header.sidebar_toggled.connect(self._toggle_sidebar)
         page.header.model_clicked.connect(self._choose_model)
         page.header.network_clicked.connect(self._show_network)
@@ -300,7 +301,6 @@ class MainWindow(QMainWindow):
 
         assert self._models_page is not None
         page = ModelsPage(self.theme, self._models_page, self._models, self._network)
-        page.comes_back.connect(lambda part: self._state.set(_PART, part))
         page.header.sidebar_toggled.connect(self._toggle_sidebar)
         page.header.model_clicked.connect(self._choose_model)
         page.header.network_clicked.connect(self._show_network)

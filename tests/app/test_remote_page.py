@@ -102,6 +102,26 @@ def test_who_clicks_the_network_chip_sees_every_place_that_is_on(tmp_path: Path)
         dialog.reject()
 
 
+@pytest.mark.parametrize(
+    ("name", "part"), [("remote", "anthropic"), ("ledger", ""), ("costs", ""), ("models", "find")]
+)
+def test_a_new_start_for_another_position_of_the_switch_comes_back_to_the_same_place(
+    name: str, part: str, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    with chat_server() as server:
+        enable(home, server)
+    with window_at(home) as parts:
+        parts.network.restart_wanted.disconnect(parts._start_again)  # this is not the whole process
+        parts.window.area.show_page(name, part)
+        parts.network.restart_wanted.emit()
+    with window_at(home) as parts:
+        wait(lambda: parts.window.area.place == (name, part))
+    with window_at(home) as parts:  # once
+        wait(lambda: parts.chat.can_send)
+        assert parts.window.area.place == ("", "")
+
+
 def test_a_model_that_is_unticked_is_not_asked_until_it_is_ticked_again(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with chat_server() as server:

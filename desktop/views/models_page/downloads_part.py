@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
@@ -35,7 +33,6 @@ class DownloadsPart(PartOfPage):
         theme: Theme,
         downloads: DownloadsViewModel,
         network: NetworkViewModel,
-        before_turning: Callable[[], object],
     ) -> None:
         super().__init__()
         self._downloads = downloads
@@ -52,7 +49,7 @@ class DownloadsPart(PartOfPage):
             "stopped, also after a restart."
         )
         self.rest.column.addWidget(Text(theme, explained, wrap=True))
-        self.offline = OfflineNote(theme, network, before_turning)
+        self.offline = OfflineNote(theme, network)
         if not downloads.online:
             self.rest.column.addSpacing(16)
             self.rest.column.addWidget(self.offline)

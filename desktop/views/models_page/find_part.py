@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
@@ -39,7 +37,6 @@ class FindPart(PartOfPage):
         theme: Theme,
         page: ModelsPageViewModel,
         network: NetworkViewModel,
-        before_turning: Callable[[], object],
     ) -> None:
         super().__init__()
         self._library = page.library
@@ -62,7 +59,7 @@ class FindPart(PartOfPage):
         self.note.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.list = RowList(theme, tr("Models on the hub"), tr("Enter shows its page."))
         self.pane = HubPane(theme, self._hub_page, self._downloads)
-        self.offline = OfflineNote(theme, network, before_turning)
+        self.offline = OfflineNote(theme, network)
         self.advice = Advice(theme, self.offline if not self._search.online else None)
         self.pair = Pair(theme, self._list_side())
         column = QVBoxLayout(self)

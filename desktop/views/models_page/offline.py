@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from desktop.i18n import tr
@@ -16,12 +14,11 @@ from desktop.views.widgets import Text, announce, push_button
 
 
 class OfflineNote(QWidget):
-    """`before_turning` is called when the person turns the switch: Alcove then starts again."""
+    """What the network switch keeps from being reached here, and the button that turns it: Alcove then starts again."""
 
-    def __init__(self, theme: Theme, network: NetworkViewModel, before_turning: Callable[[], object]) -> None:
+    def __init__(self, theme: Theme, network: NetworkViewModel) -> None:
         super().__init__()
         self._network = network
-        self._before_turning = before_turning
         allow = tr("Allow downloads and restart")
         means = tr(
             "With “Downloads” on, one more process may reach the model hub and nothing else. Each of its requests is "
@@ -46,7 +43,6 @@ class OfflineNote(QWidget):
         column.addWidget(self.problem)
 
     def _turn(self) -> None:
-        self._before_turning()
         why = self._network.turn(Position.DOWNLOADS)
         self.problem.setText(why)
         self.problem.setVisible(bool(why))

@@ -27,11 +27,9 @@ _SMALLEST = (360, 400)
 
 
 class ModelsPage(QWidget):
-    """`left` when the person goes back to the conversation; `comes_back` with the name of a part when Alcove is about
-    to start again, and the person wants to be there afterwards."""
+    """`left` when the person goes back to the conversation."""
 
     left = Signal()
-    comes_back = Signal(str)
     keys_wanted = Signal()
 
     def __init__(
@@ -116,14 +114,12 @@ class ModelsPage(QWidget):
     def _make_find(self) -> PartOfPage:
         from desktop.views.models_page.find_part import FindPart
 
-        return FindPart(self._theme, self._page, self._network, lambda: self.comes_back.emit(FIND))
+        return FindPart(self._theme, self._page, self._network)
 
     def _make_downloads(self) -> PartOfPage:
         from desktop.views.models_page.downloads_part import DownloadsPart
 
-        return DownloadsPart(
-            self._theme, self._page.downloads, self._network, lambda: self.comes_back.emit(DOWNLOADS)
-        )
+        return DownloadsPart(self._theme, self._page.downloads, self._network)
 
     def part(self, name: str) -> PartOfPage:
         if name not in self._parts:
@@ -173,7 +169,6 @@ class ModelsPage(QWidget):
 
     def _start_again(self) -> None:
         """The broker has ended, and a locked window can start no other."""
-        self.comes_back.emit(self.current)
         if why := self._network.turn(self._network.position):
             self.notices.show_notice(Notice(why))
 

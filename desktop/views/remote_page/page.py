@@ -84,7 +84,6 @@ class RemotePage(Page):
         return bar
 
     def _turn(self) -> None:
-        self.comes_back.emit(self._shown)
         why = self._network.turn(Position.REMOTE)
         self.turn_problem.setText(why)
         self.turn_problem.setVisible(bool(why))
@@ -147,6 +146,10 @@ class RemotePage(Page):
         """With the page of a provider, or where it was."""
         self._go_to(part if part and self._remote.service(part) else self._shown or self._first())
         self.list.setFocus()
+
+    @property
+    def current(self) -> str:
+        return self._shown
 
     def _first(self) -> str:
         on = self._remote.enabled
