@@ -142,9 +142,7 @@ class AnsweringDialog(ExplainingDialog):
         """As high as what is shown needs."""
         needed = sum(row.sizeHint().height() + self._list.spacing() for row in self._rows.values()) + 4
         self._area.setFixedHeight(min(needed, self._theme.scaled(_MOST_LIST_PX)))
-        self.column.activate()
-        room = self.screen().availableSize().height() - 96
-        self.resize(self.width(), min(self.column.totalHeightForWidth(self.width()), room))
+        self.fit(self.width())
 
 
 class _AdapterRow(QWidget):

@@ -17,7 +17,11 @@ Rows = Sequence[tuple[str, str]]
 
 
 class ExplainingDialog(QDialog):
-    """A title, sentences, a table below; Esc or Close ends it."""
+    """A title, sentences, a table below; Esc or Close ends it.
+
+    `column`: what scrolls when the window is too small for it or the text large. `footer`: the buttons below, which are
+    always seen.
+    """
 
     def __init__(self, theme: Theme, parent: QWidget, title: str) -> None:
         super().__init__(parent)
@@ -25,9 +29,22 @@ class ExplainingDialog(QDialog):
         self.setWindowTitle(title)
         self.setAccessibleName(title)
         self._theme = theme
-        self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(24, 24, 24, 16)
+        body = QWidget()
+        self.column = QVBoxLayout(body)
+        self.column.setContentsMargins(24, 24, 24, 8)
         self.column.setSpacing(8)
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(body)
+        describe(self._scroll, title, tr("The arrow keys scroll."))
+        self.footer = QVBoxLayout()
+        self.footer.setContentsMargins(24, 8, 24, 16)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(self._scroll, 1)
+        whole.addLayout(self.footer)
         self.column.addWidget(Text(theme, title, "heading", wrap=True))
         theme.dress(self)
 
@@ -35,8 +52,8 @@ class ExplainingDialog(QDialog):
         said = selectable(Text(self._theme, text, wrap=True))
         self.column.addWidget(said)
 
-    def show_rows(self, rows: Rows, *, scrolled: bool = False) -> None:
-        """Label and value side by side; the values can be selected. `scrolled`: many rows, in an area of their own."""
+    def show_rows(self, rows: Rows) -> None:
+        """Label and value side by side; the values can be selected."""
         grid = QGridLayout()
         grid.setHorizontalSpacing(24)
         grid.setVerticalSpacing(8)
@@ -49,35 +66,29 @@ class ExplainingDialog(QDialog):
             grid.addWidget(name_label, row, 0, top)
             grid.addWidget(selectable(Text(self._theme, value, wrap=True)), row, 1, top)
         self.column.addSpacing(8)
-        if scrolled:
-            self.column.addWidget(self._scrolled(grid), 1)
-        else:
-            self.column.addLayout(grid)
-
-    def _scrolled(self, rows: QGridLayout) -> QScrollArea:
-        page = QWidget()
-        page.setLayout(rows)
-        rows.setContentsMargins(0, 0, 8, 0)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setWidget(page)
-        area.setMinimumHeight(self._theme.scaled(160))
-        describe(area, tr("Details"), tr("The arrow keys scroll."))
-        return area
+        self.column.addLayout(grid)
 
     def finish(self) -> None:
         """Add the button that closes it, and take a readable width and the height that the words need."""
-        self.column.addSpacing(8)
         row = QHBoxLayout()
         row.addStretch(1)
         close = push_button(tr("Close"), "plain", self.accept, tr("Close this window"))
         close.setDefault(True)
         row.addWidget(close)
-        self.column.addLayout(row)
-        width = min(self._theme.scaled(560), self.screen().availableSize().width() - 48)
-        height = min(self.column.totalHeightForWidth(width), self.screen().availableSize().height() - 96)
-        self.resize(width, height)
+        self.footer.addLayout(row)
+        self.fit(self._theme.scaled(560))
         close.setFocus()
+
+    def fit(self, width: int) -> None:
+        """Take this width and the height that the words need with it, both as far as the screen has room."""
+        room = self.screen().availableSize()
+        width = min(width, room.width() - 48)
+        self.column.activate()
+        needed = self.column.totalHeightForWidth(width) + self.footer.totalHeightForWidth(width)
+        height = min(needed, room.height() - 96)
+        # Only what scrolls is a stop for the keyboard.
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.StrongFocus if height < needed else Qt.FocusPolicy.NoFocus)
+        self.resize(width, height)
 
 
 def selectable(shown: QLabel) -> QLabel:

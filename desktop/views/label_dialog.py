@@ -36,10 +36,8 @@ class LabelDialog(ExplainingDialog):
         row.addStretch(1)
         row.addWidget(self.off)
         row.addWidget(self.keep)
-        self.column.addSpacing(8)
-        self.column.addLayout(row)
-        width = min(theme.scaled(560), parent.width() - 48)
-        self.resize(width, self.column.totalHeightForWidth(width))
+        self.footer.addLayout(row)
+        self.fit(min(theme.scaled(560), parent.width() - 48))
         self.keep.setFocus()
 
     def _decided(self) -> None:

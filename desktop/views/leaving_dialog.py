@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QTextOption
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QDialog, QPlainTextEdit, QWidget
 
 from desktop.i18n import tr
 from desktop.viewmodels.leaving import LeavingViewModel, Preview
 from desktop.views.dialogs import ExplainingDialog
+from desktop.views.models_page.flow import FlowBox
 from desktop.views.theme import Theme
 from desktop.views.widgets import describe, push_button
 
@@ -55,8 +56,9 @@ class LeavingDialog(ExplainingDialog):
         self._add_buttons(choice.provider_name)
         self.finished.connect(self._over)
         width = min(theme.scaled(680), int(parent.width() * _SHARE_OF_WINDOW))
+        self.fit(width)
         height = min(theme.scaled(620), int(parent.height() * _SHARE_OF_WINDOW))
-        self.resize(max(width, self.minimumSizeHint().width()), max(height, self.minimumSizeHint().height()))
+        self.resize(self.width(), max(height, min(self.height(), parent.height())))
         self.back.setFocus()
 
     def _add_buttons(self, provider: str) -> None:
@@ -76,13 +78,7 @@ class LeavingDialog(ExplainingDialog):
         for button in (self.send, self.here, self.facts):
             button.setAutoDefault(False)  # Enter by habit must not send anything
         self.back.setDefault(True)
-        row = QHBoxLayout()
-        row.addWidget(self.facts)
-        row.addStretch(1)
-        for button in (self.send, self.here, self.back):
-            row.addWidget(button)
-        self.column.addSpacing(8)
-        self.column.addLayout(row)
+        self.footer.addWidget(FlowBox(self.send, self.here, self.back, self.facts))
 
     def _send(self) -> None:
         self._decide()

@@ -52,7 +52,7 @@ def network_dialog(
                 "Only the broker sends, and only what its gate lets out. But nobody but Alcove itself sees to it here."
             )
         )
-    dialog.show_rows(network.details, scrolled=True)
+    dialog.show_rows(network.details)
     dialog.finish()
     return dialog
 

@@ -37,9 +37,9 @@ class SecretsDialog(ExplainingDialog):
         self.field.setFocus()
 
     def _grow(self) -> None:
-        wanted = self.column.totalHeightForWidth(self.width())
-        if wanted > self.height():
-            self.resize(self.width(), min(wanted, self.screen().availableSize().height() - 96))
+        height = self.height()
+        self.fit(self.width())
+        self.resize(self.width(), max(height, self.height()))  # it does not jump back
 
 
 def secrets_dialog(theme: Theme, parent: QWidget, keys: KeysViewModel) -> QDialog:
