@@ -84,11 +84,15 @@ class ExplainingDialog(QDialog):
         room = self.screen().availableSize()
         width = min(width, room.width() - 48)
         self.column.activate()
-        needed = self.column.totalHeightForWidth(width) + self.footer.totalHeightForWidth(width)
+        needed = _height(self.column, width) + _height(self.footer, width)
         height = min(needed, room.height() - 96)
         # Only what scrolls is a stop for the keyboard.
         self._scroll.setFocusPolicy(Qt.FocusPolicy.StrongFocus if height < needed else Qt.FocusPolicy.NoFocus)
         self.resize(width, height)
+
+
+def _height(part: QVBoxLayout, width: int) -> int:
+    return part.totalHeightForWidth(width) if part.hasHeightForWidth() else part.totalSizeHint().height()
 
 
 def selectable(shown: QLabel) -> QLabel:
