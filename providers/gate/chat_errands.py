@@ -12,7 +12,6 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -253,26 +252,24 @@ def _events(response: GatedResponse, reader: Reader) -> Iterator[Event]:
 
 
 def _joined(events: Iterable[Event]) -> Iterator[Event]:
-    waiting: TextDelta | ReasoningDelta | None = None
+    kind: type[TextDelta | ReasoningDelta] = TextDelta
+    waiting: list[str] = []  # texts of that kind
     try:
         for event in events:
-            if waiting is not None and type(event) is type(waiting):
-                assert isinstance(event, TextDelta | ReasoningDelta)
-                waiting = replace(waiting, text=waiting.text + event.text)
-                continue
-            if waiting is not None:
-                yield waiting
-                waiting = None
+            if waiting and type(event) is not kind:
+                yield kind("".join(waiting))
+                waiting = []
             if isinstance(event, TextDelta | ReasoningDelta):
-                waiting = event
+                kind = type(event)
+                waiting.append(event.text)
             else:
                 yield event
     except RemoteFailure:
-        if waiting is not None:  # it came before what was wrong, and is the person's
-            yield waiting
+        if waiting:  # it came before what was wrong, and is the person's
+            yield kind("".join(waiting))
         raise
-    if waiting is not None:
-        yield waiting
+    if waiting:
+        yield kind("".join(waiting))
 
 
 def _whole(response: GatedResponse, most: int, *, cut: bool = False) -> bytes:

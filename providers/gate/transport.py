@@ -236,17 +236,17 @@ class _Body(httpx.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         pieces = self._answer.iter_stream()
         try:
-            while True:
-                work_on(self._exchange)
-                try:
-                    with _errors_of_httpx():
+            with _errors_of_httpx():  # once: there are thousands of pieces
+                while True:
+                    work_on(self._exchange)
+                    try:
                         piece = next(pieces, None)
-                finally:
-                    work_on(None)
-                if piece is None:
-                    self._complete = True
-                    return
-                yield piece
+                    finally:
+                        work_on(None)
+                    if piece is None:
+                        self._complete = True
+                        return
+                    yield piece
         except GeneratorExit:
             raise
         except BaseException as error:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
-import resource
-import sys
 import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
 from statistics import median
@@ -31,6 +31,7 @@ from providers.remote.values import Auth, ChatCall
 CALL = ChatCall(MODEL, (Turn("system", "Be brief."), Turn("user", "Hello")))
 SEND = ChatSend(PROVIDER, "1", CALL, Label.MAY_LEAVE)
 PIECES = 1_000
+_AT_ONCE = 5  # answers, one after the other
 SERVICE = kinds_of_own_servers()["openai-compatible"]
 
 
@@ -52,15 +53,22 @@ async def _rows(home: Path, server: ChatServer, times: int, answers: int) -> lis
         cancelled = await _cancels(client, server, max(5, times // 10))
         server.replies = deque([long])
         pid = client._link._process.pid  # type: ignore[attr-defined]
-        before = _cpu(pid)
-        began = time.perf_counter()
-        for _ in range(answers):
-            await _whole(client)
-        broker_seconds, broker_wall = _cpu(pid) - before, time.perf_counter() - began
+        # In processes of their own, and by turns: the server is in this one, and the machine is not always as quick.
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+            loop = asyncio.get_running_loop()
+            broker_seconds = broker_wall = direct_seconds = direct_wall = 0.0
+            for turn in range(answers):
+                before, began = _cpu(pid), time.perf_counter()
+                for _ in range(_AT_ONCE):
+                    await _whole(client)
+                used, took = _cpu(pid) - before, time.perf_counter() - began
+                directly = await loop.run_in_executor(alone, whole_directly, server.url, _AT_ONCE)
+                if turn or answers == 1:  # the first is for what is imported
+                    broker_seconds, broker_wall = broker_seconds + used, broker_wall + took
+                    direct_seconds, direct_wall = direct_seconds + directly[0], direct_wall + directly[1]
+    answers = _AT_ONCE * max(1, answers - 1)
     server.replies = deque([completion("Hello")])
     direct = await asyncio.to_thread(_first_words_directly, server, times)
-    server.replies = deque([long])
-    direct_seconds, direct_wall = await asyncio.to_thread(_whole_directly, server, answers)
     added = median(through) - median(direct)
     return [
         Row(
@@ -71,12 +79,13 @@ async def _rows(home: Path, server: ChatServer, times: int, answers: int) -> lis
             how=f"medians of {times} answers of a server on loopback, its row synced; httpx and dialect directly",
         ),
         Row(
-            name=f"Processor time for an answer of {PIECES:,} pieces, in the broker and directly",
-            figure=f"{broker_seconds / answers * 1e3:.0f} ms against {direct_seconds / answers * 1e3:.0f} ms",
-            target="",
-            met=None,
-            how=f"{answers} answers as fast as the server sends them; {broker_wall / answers:.2f} s against "
-            f"{direct_wall / answers:.2f} s each",
+            name=f"Processor time that the broker adds to an answer of {PIECES:,} pieces at full speed",
+            figure=f"{broker_seconds / direct_seconds - 1:+.0%} ({broker_seconds / answers * 1e3:.1f} ms against "
+            f"{direct_seconds / answers * 1e3:.1f} ms)",
+            target="5 %",
+            met=broker_seconds / direct_seconds <= 1.05,
+            how=f"{answers} answers as fast as the server sends them, by turns with httpx and dialect in a process of "
+            f"their own; {broker_wall / answers:.3f} s against {direct_wall / answers:.3f} s each",
         ),
         Row(
             name="The broker's processor time for an answer at 100 words a second",
@@ -133,41 +142,30 @@ def _first_words_directly(server: ChatServer, times: int) -> list[float]:
     with httpx.Client(trust_env=False) as client:
         for _ in range(times):
             before = time.perf_counter()
-            for event in _answer(client, server):
+            for event in _answer(client, server.url):
                 if isinstance(event, TextDelta):
                     found.append(time.perf_counter() - before)
     return found
 
 
-def _whole_directly(server: ChatServer, answers: int) -> tuple[float, float]:
-    """Processor seconds of this thread, and seconds on the clock."""
-    with httpx.Client(trust_env=False) as client:
-        for _ in _answer(client, server):
-            pass
-        before, began = _thread_cpu(), time.perf_counter()
+def whole_directly(url: str, answers: int) -> tuple[float, float]:
+    """Processor seconds of this process, and seconds on the clock."""
+    with httpx.Client(trust_env=False) as client:  # reads the certificates, which the broker did at its start
+        before, began = time.process_time(), time.perf_counter()
         for _ in range(answers):
-            for _ in _answer(client, server):
+            for _ in _answer(client, url):
                 pass
-        return _thread_cpu() - before, time.perf_counter() - began
+        return time.process_time() - before, time.perf_counter() - began
 
 
-def _answer(client: httpx.Client, server: ChatServer) -> Iterator[Event]:
+def _answer(client: httpx.Client, url: str) -> Iterator[Event]:
     speaks = dialect("openai_chat")
     call = speaks.chat(CALL, SERVICE)
     reader = speaks.reader(SERVICE)
-    with client.stream(
-        call.method, server.url + call.path, headers=call.headers, content=call.body
-    ) as response:
+    with client.stream(call.method, url + call.path, headers=call.headers, content=call.body) as response:
         for data in response.iter_raw():
             yield from reader.take(data)
         yield from reader.end()
-
-
-def _thread_cpu() -> float:
-    if sys.platform == "linux":
-        used = resource.getrusage(resource.RUSAGE_THREAD)
-        return used.ru_utime + used.ru_stime
-    return time.thread_time()
 
 
 def _cpu(pid: int) -> float:

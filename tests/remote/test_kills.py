@@ -15,4 +15,4 @@ def test_every_conversation_that_a_service_heard_has_its_row_whenever_the_broker
 ) -> None:
     outcome = kill_in_conversations(tmp_path, kills=10, seed=3)
     assert outcome.problems == []
-    assert outcome.seen > 5
+    assert outcome.seen >= 5  # half of the kills wait for one

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def kill_again_and_again(home: Path, kills: int, seed: int) -> Killed:
         server.answers["/"] = Answer(body=b"x" * 2000)
         set_switch(home, Position.DOWNLOADS, server)
         for number in range(kills):
-            _kill_one(home, _fetches(server, number), chance)
+            _kill_one(home, _fetches(server, number), chance, _waiting(number, lambda: len(server.paths)))
             _look(path, number, outcome)
         outcome.seen = len(server.paths)
         noted = [row["path"] for row in requests_in_what_is_whole(home)]
@@ -58,7 +59,8 @@ def kill_in_conversations(home: Path, kills: int, seed: int) -> Killed:
     with chat_server() as server:
         enable(home, server, auth=Auth.NONE)
         for number in range(kills):
-            _kill_one(home, _chats(number), chance, _LONGEST_CHAT)
+            waiting = _waiting(number, lambda: len(server.asked))
+            _kill_one(home, _chats(number), chance, waiting, _LONGEST_CHAT)
             _look(path, number, outcome)
         seen = [_conversation_of(asked) for asked in server.asked]
     noted = [row["conversation"] for row in requests_in_what_is_whole(home) if row["verdict"] == "allowed"]
@@ -113,13 +115,32 @@ def requests_in_what_is_whole(home: Path) -> list[dict[str, object]]:
         return [row for row in rows if row["kind"] == "request"]
 
 
-def _kill_one(home: Path, requests: list[object], chance: random.Random, longest: float = _LONGEST) -> None:
+def _waiting(number: int, seen: Callable[[], int]) -> Callable[[], None]:
+    """Every second kill comes after its broker's first request has reached the server, however slow the machine is."""
+    before = seen()
+
+    def wait() -> None:
+        deadline = time.monotonic() + 30
+        while number % 2 and seen() == before and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    return wait
+
+
+def _kill_one(
+    home: Path,
+    requests: list[object],
+    chance: random.Random,
+    wait: Callable[[], None],
+    longest: float = _LONGEST,
+) -> None:
     process: BrokerProcess = start_broker(str(home), {"PATH": os.environ["PATH"]})
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None
     try:
         process.stdout.readline()  # it is ready
         for place, asked in enumerate(requests, start=1):
             process.stdin.write(json.dumps(to_record(place, asked)).encode() + b"\n")
+        wait()
         time.sleep(chance.uniform(0, longest))  # the random moment itself, not a wait for something
     finally:
         process.kill()
