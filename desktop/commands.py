@@ -2,7 +2,7 @@
 
 alcove                          open the window
 alcove ask "…"                  stream an answer to standard output
-alcove conversations | models | bench | ledger | network | remote | keys | doctor
+alcove conversations | models | bench | ledger | costs | network | remote | keys | doctor
 """
 
 from __future__ import annotations
@@ -128,6 +128,9 @@ def _parser() -> argparse.ArgumentParser:
     from desktop.cli.ledger import add_ledger_command
 
     add_ledger_command(commands)
+    from desktop.cli.costs import add_costs_command
+
+    add_costs_command(commands)
     from desktop.cli.keys import add_keys_command
 
     add_keys_command(commands)

@@ -32,6 +32,7 @@ def money(amount: str, currency: str) -> str:
     shown = f"{value:,.2f}" if value >= 1 or value == 0 else f"{value:.2g}"
     if "e" in shown:
         shown = f"{value:.6f}"
+    shown += "0" * (len(shown.partition(".")[2]) == 1)  # "$0.50", not "$0.5"
     sign = _SIGNS.get(currency)
     return f"{sign}{shown}" if sign else f"{shown} {currency}".strip()
 
