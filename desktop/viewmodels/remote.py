@@ -164,23 +164,9 @@ class RemoteViewModel(QObject):
 
     def estimate(self, choice: RemoteChoice, characters: int, images: int) -> str:
         """About what a question of this length costs, in a sentence. Unknown is said to be unknown."""
-        from providers.costs.prices import about_tokens, cost
-        from providers.events import Usage
+        from desktop.words.leaving import estimate_words
 
-        price = self._price(choice)
-        tokens = about_tokens(characters, images)
-        asked = cost(price, Usage(prompt_tokens=tokens)) if price is not None else None
-        answered = (
-            cost(price, Usage(prompt_tokens=tokens, generated_tokens=1000)) if price is not None else None
-        )
-        if price is None or asked is None or answered is None:
-            return tr("What it costs is not known.")
-        return tr(
-            "It costs about {asked} to send, and about {answered} with an answer of 1,000 tokens (prices of {day}).",
-            asked=money(f"{asked:f}", "USD"),
-            answered=money(f"{answered:f}", "USD"),
-            day=price.priced_on or tr("your own list"),
-        )
+        return estimate_words(self._price(choice), characters, images)
 
     def _price(self, choice: RemoteChoice) -> Price | None:
         from providers.costs.prices import read_own
