@@ -2,7 +2,7 @@
 
 alcove                          open the window
 alcove ask "…"                  stream an answer to standard output
-alcove conversations | models | bench | ledger | network | remote | keys | doctor
+alcove conversations | models | bench | ledger | costs | network | remote | keys | doctor
 """
 
 from __future__ import annotations
@@ -105,6 +105,21 @@ def _parser() -> argparse.ArgumentParser:
         help=tr("how much the model thinks first, if it knows the difference"),
     )
     ask.add_argument("--save", action="store_true", help=tr("keep question and answer as a conversation"))
+    ask.add_argument(
+        "--conversation",
+        type=_positive,
+        metavar="ID",
+        help=tr("go on with a conversation, as “conversations” lists it, and keep question and answer there"),
+    )
+    ask.add_argument(
+        "--remote",
+        default="",
+        metavar="PROVIDER/MODEL",
+        help=tr("ask a remote model; without --yes-send, show what would be sent, and send nothing"),
+    )
+    ask.add_argument(
+        "--yes-send", action="store_true", help=tr("send it: the question, and what stands before it")
+    )
     _json_option(ask)
     _json_option(commands.add_parser("conversations", help=tr("list the conversations")))
     _models_options(commands.add_parser("models", help=tr("the models on this disk and on the hub")))
@@ -128,6 +143,9 @@ def _parser() -> argparse.ArgumentParser:
     from desktop.cli.ledger import add_ledger_command
 
     add_ledger_command(commands)
+    from desktop.cli.costs import add_costs_command
+
+    add_costs_command(commands)
     from desktop.cli.keys import add_keys_command
 
     add_keys_command(commands)

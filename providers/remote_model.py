@@ -90,8 +90,9 @@ class RemoteModel:
     async def close(self) -> None:
         """Nothing is held."""
 
-    def _message(self, request: ChatRequest) -> ChatSend:
-        call = ChatCall(
+    def call(self, request: ChatRequest) -> ChatCall:
+        """What is asked of the service for a request, whoever looks at it before it is sent."""
+        return ChatCall(
             model=self._model,
             turns=request.turns,
             stop=request.sampling.stop,
@@ -100,8 +101,10 @@ class RemoteModel:
             tools=request.tools,
             effort=request.effort,
         )
+
+    def _message(self, request: ChatRequest) -> ChatSend:
         label = Label.MAY_LEAVE if request.may_leave else Label.STAYS
-        return ChatSend(self._provider, request.conversation, call, label, Purpose.CHAT)
+        return ChatSend(self._provider, request.conversation, self.call(request), label, Purpose.CHAT)
 
     def _gate_error(self, error: GateError) -> ProviderError:
         return gate_error(error, self._facts())

@@ -28,32 +28,49 @@ async def turns_of(store: Store, ask: Ask) -> tuple[Turn, ...]:
     """
     before = ask.answer_to if ask.answer_to is not None else ask.parent_id
     path = list(await store.path_to(before)) if before is not None else []
+    fresh: Mapping[int, Image] = _NO_IMAGES
     if ask.answer_to is None:
-        attached = tuple(one for one in ask.attached if isinstance(one, int))
-        path.append(_asked(ask, attached))
-    return turns_for(path, ask.system_prompt, await images_of(store, path))
+        question, fresh = _asked(ask)
+        path.append(question)
+    return turns_for(path, ask.system_prompt, await images_of(store, path, fresh))
 
 
-async def images_of(store: Store, path: Sequence[Message]) -> dict[int, Image]:
-    """The newest images of a branch, as many as one request may carry."""
+def turns_alone(ask: Ask) -> tuple[Turn, ...]:
+    """The turns of a first question whose images are all new: what goes before it is nobody's conversation."""
+    question, fresh = _asked(ask)
+    return turns_for([question], ask.system_prompt, fresh)
+
+
+async def images_of(
+    store: Store, path: Sequence[Message], fresh: Mapping[int, Image] = _NO_IMAGES
+) -> dict[int, Image]:
+    """The newest images of a branch, as many as one request may carry. `fresh`: those that are not stored yet."""
     images: dict[int, Image] = {}
     room = MOST_IMAGE_BYTES
     for attachment_id in reversed([found for message in path for found in message.attachments]):
-        attachment = await store.attachment(attachment_id)
-        room -= len(attachment.content)
+        image = fresh.get(attachment_id) or Image((await store.attachment(attachment_id)).content)
+        room -= len(image.data)
         if room < 0:
             break
-        images[attachment_id] = Image(attachment.content)
+        images[attachment_id] = image
     return images
 
 
-def _asked(ask: Ask, attached: tuple[int, ...]) -> Message:
-    """The question as it will be stored."""
+def _asked(ask: Ask) -> tuple[Message, dict[int, Image]]:
+    """The question as it will be stored. Images that are not stored yet get ids below nothing, and come with it."""
+    fresh: dict[int, Image] = {}
+    attached: list[int] = []
+    for number, one in enumerate(ask.attached, start=1):
+        if isinstance(one, int):
+            attached.append(one)
+        else:
+            fresh[-number] = Image(one.content)
+            attached.append(-number)
     values: tuple[Any, ...] = (
         *(0, 0, ask.parent_id, "user", ask.text, "", Status.COMPLETE, 0.0, None),
-        *("", "", "", {}, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, "", "", "", "", "", "", 1, 1, attached),
+        *("", "", "", {}, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, "", "", "", "", "", "", 1, 1, tuple(attached)),
     )
-    return Message(*values)
+    return Message(*values), fresh
 
 
 def turns_for(

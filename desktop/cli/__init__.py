@@ -32,6 +32,10 @@ def run(chosen: argparse.Namespace, paths: Paths, report: LockReport) -> int:
             from desktop.cli.ledger import run as ledger
 
             return ledger(chosen, paths)
+        case "costs":
+            from desktop.cli.costs import costs
+
+            return asyncio.run(costs(chosen, paths))
         case "network":
             from desktop.cli.network import network
 

@@ -1,127 +1,69 @@
-"""`alcove ask`: one question, its answer streamed to standard output."""
+"""`alcove ask`: one question, its answer streamed to standard output. A remote model's is in `ask_remote`."""
 
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Sequence
-from contextlib import aclosing
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
-from desktop.chat.session import Session
-from desktop.chat.turns import Ask, Ended, NotStored, SessionEvent
-from desktop.cli.terminal import failed, print_json, safe
+from desktop.chat.turns import Ask
+from desktop.cli.asking import (
+    Printer,
+    Refused,
+    answer,
+    answer_and_save,
+    check_conversation,
+    constraint_of,
+    continued,
+    images_from,
+    opened,
+    question_of,
+    request_for,
+    was_interrupted,
+)
+from desktop.cli.terminal import failed
 from desktop.i18n import tr
 from desktop.known_models import current_model
 from desktop.library import Library
 from desktop.local_models import make_model, make_templates
 from desktop.own_settings import options_for
 from desktop.paths import Paths
-from desktop.pictures import Pictures
 from desktop.placements import Placements
 from desktop.settings import DECLARED, Settings
 from desktop.sight import projector_for
-from desktop.store.faults import StoreFault, StoreFaultKind
-from desktop.store.records import NewAttachment, Status
-from desktop.store.store import Store
+from desktop.store.faults import StoreFault
 from desktop.this_machine import ThisMachine
 from desktop.words.models import model_fault
 from desktop.words.store import store_fault
 from models.runtime.faults import RuntimeFault
-from models.runtime.values import (
-    Adapter,
-    Bias,
-    Constraint,
-    ConstraintKind,
-    Effort,
-    Image,
-    LoadOptions,
-    Sampling,
-    Speculation,
-    Turn,
-)
-from providers.base import ChatRequest, Provider
-from providers.errors import ProviderError, kind_of
-from providers.events import Finished, LoadProgress, ReasoningDelta, TextDelta, Usage
-
-
-class _Printer:
-    """Writes an answer as it comes, and remembers it for `--json`."""
-
-    def __init__(self, as_json: bool) -> None:
-        self._as_json = as_json
-        self._shown = -1
-        self.text: list[str] = []
-        self.reasoning: list[str] = []
-        self.usage = Usage()
-        self.finished: Finished | None = None
-        self.failure: ProviderError | None = None
-
-    def take(self, event: SessionEvent) -> None:
-        match event:
-            case TextDelta(text):
-                self.text.append(text)
-                if not self._as_json:
-                    print(safe(text), end="", flush=True)
-            case ReasoningDelta(text):
-                self.reasoning.append(text)
-            case LoadProgress(fraction):
-                self._progress(round(fraction * 100))
-            case Usage():
-                self.usage = event
-            case Finished():
-                self.finished = event
-            case Ended(answer, _) if answer.status is Status.FAILED:
-                self.failure = ProviderError(
-                    kind_of(answer.fault), answer.fault_detail, dict(answer.fault_facts)
-                )
-            case NotStored(fault):
-                print(store_fault(fault).text, file=sys.stderr)
-            case _:
-                pass
-
-    def _progress(self, percent: int) -> None:
-        if sys.stderr.isatty() and percent > self._shown:
-            self._shown = percent
-            end = "\r" if percent < 100 else "\r\033[K"
-            print(
-                tr("Loading the model · {percent} %", percent=percent), end=end, file=sys.stderr, flush=True
-            )
-
-    def close(self, model: str) -> None:
-        """The end of the output: a line break, or the JSON object."""
-        if not self._as_json:
-            print()
-            if self.finished is not None and self.finished.omitted_turns:
-                print(
-                    tr("(The question was longer than the context; its oldest part was not used.)"),
-                    file=sys.stderr,
-                )
-            return
-        stop = self.finished.reason.value if self.finished else ""
-        answer = {
-            "model": model,
-            "answer": "".join(self.text),
-            "reasoning": "".join(self.reasoning),
-            "stop": stop,
-            "usage": asdict(self.usage),
-        }
-        print_json(answer)
+from models.runtime.values import Adapter, Bias, Effort, LoadOptions, Sampling, Speculation
+from providers.base import Provider
+from providers.errors import ProviderError
 
 
 async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> int:
-    """Exit status 0 done, 1 failed, 2 no question."""
-    question = sys.stdin.read() if chosen.question == "-" else chosen.question
-    if not question.strip():
-        return failed(tr("There is no question."), code=2)
+    """Exit status 0 done, 1 failed, 2 wrong usage."""
+    if chosen.yes_send and not chosen.remote:
+        return failed(tr("--yes-send goes with --remote: nothing of this would be sent."), 2)
+    try:
+        if chosen.remote:
+            from desktop.cli.ask_remote import ask_remote
+
+            return await ask_remote(chosen, paths, settings)
+        return await _ask_here(chosen, paths, settings)
+    except Refused as refused:
+        return failed(refused.sentence, refused.code)
+    except StoreFault as fault:
+        return failed(store_fault(fault).text)
+
+
+async def _ask_here(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> int:
+    question = question_of(chosen)
+    check_conversation(paths, chosen.conversation)
     path = chosen.model or current_model(settings)
     if path is None:
         return failed(tr("The starter model is missing. Name a model file with --model."))
-    try:
-        constraint = _constraint(chosen)
-    except (OSError, UnicodeDecodeError):
-        return failed(tr("The file {name} can't be read as text.", name=chosen.json_schema or chosen.grammar))
+    constraint = constraint_of(chosen)
     sampling, wrong = _sampling(chosen, settings)
     if wrong:
         return failed(wrong, code=2)
@@ -144,23 +86,30 @@ async def ask(chosen: argparse.Namespace, paths: Paths, settings: Settings) -> i
         templates=make_templates(paths.templates),
         experience=Placements(paths.placements),
     )
-    printer = _Printer(chosen.json)
+    printer = Printer(chosen.json)
     try:
-        asked = replace(asked, attached=await _images(chosen.image or ()))
-        if chosen.save:
-            await _answer_and_save(asked, model, paths, printer)
-        else:
-            await _answer(asked, model, printer)
+        asked = replace(asked, attached=await images_from(chosen.image or ()))
+        await _answer(chosen, asked, model, paths, printer)
     except ProviderError as error:
         return failed(model_fault(error.kind, error.detail, error.facts, str(path)).text)
-    except StoreFault as fault:
-        return failed(store_fault(fault).text)
     except RuntimeFault as fault:
         return failed(model_fault(fault.fault, fault.detail, fault.facts, str(path)).text)
     finally:
         await model.close()
     printer.close(model.name)
-    return 0
+    return 130 if was_interrupted() else 0
+
+
+async def _answer(
+    chosen: argparse.Namespace, asked: Ask, model: Provider, paths: Paths, printer: Printer
+) -> None:
+    if not chosen.save and chosen.conversation is None:
+        await answer(request_for(asked), model, printer)
+        return
+    async with opened(paths) as store:
+        if chosen.conversation is not None:
+            asked = await continued(store, asked, chosen.conversation)
+        await answer_and_save(asked, model, store, paths, printer)
 
 
 def _sampling(chosen: argparse.Namespace, settings: Settings) -> tuple[Sampling, str]:
@@ -186,53 +135,3 @@ def _load_options(chosen: argparse.Namespace, settings: Settings, path: Path) ->
     if chosen.guess_ahead is not None:
         return replace(options, speculation=Speculation(chosen.guess_ahead))
     return options
-
-
-def _constraint(chosen: argparse.Namespace) -> Constraint | None:
-    """What the answer must keep to. Raises OSError or UnicodeDecodeError for a file that can't be read."""
-    if chosen.json_answer:
-        return Constraint(ConstraintKind.JSON)
-    if chosen.json_schema is not None:
-        return Constraint(ConstraintKind.SCHEMA, chosen.json_schema.read_text("utf-8-sig"))
-    if chosen.grammar is not None:
-        return Constraint(ConstraintKind.GRAMMAR, chosen.grammar.read_text("utf-8-sig"))
-    return None
-
-
-async def _images(files: Sequence[Path]) -> tuple[NewAttachment, ...]:
-    """The images that go with the question. Raises `RuntimeFault`."""
-    if not files:
-        return ()
-    pictures = Pictures()
-    try:
-        return tuple([await pictures.prepare_file(file.expanduser().absolute()) for file in files])
-    finally:
-        await pictures.close()
-
-
-async def _answer(ask: Ask, model: Provider, printer: _Printer) -> None:
-    """Nothing is stored: a question in a pipe is not a conversation."""
-    images = tuple(Image(one.content) for one in ask.attached if isinstance(one, NewAttachment))
-    turns = [Turn("user", ask.text, images)]
-    if ask.system_prompt.strip():
-        turns.insert(0, Turn("system", ask.system_prompt.strip()))
-    request = ChatRequest(
-        tuple(turns), ask.sampling, ask.max_tokens, ask.constraint, ask.adapters, effort=ask.effort
-    )
-    async with aclosing(model.stream(request)) as events:
-        async for event in events:
-            printer.take(event)
-
-
-async def _answer_and_save(ask: Ask, model: Provider, paths: Paths, printer: _Printer) -> None:
-    store = Store(paths.database)
-    await store.open()
-    try:
-        session = Session(store)
-        await session.run_turn(ask, model, printer.take)
-        if not await session.store_what_is_left():
-            raise StoreFault(StoreFaultKind.DISK_FULL, paths.database)
-    finally:
-        await store.close()
-    if printer.failure is not None:
-        raise printer.failure

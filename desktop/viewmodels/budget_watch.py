@@ -60,7 +60,7 @@ class BudgetWatch(QObject):
         if verdict not in (Verdict.WARN, Verdict.STOP) or told in self._told:
             return
         self._told.add(told)
-        name = provider_name(provider, read_chosen(str(self._home)).known)
+        name = provider_name(provider, read_chosen(str(self._home)).own_names)
         text = (
             tr(
                 "The budget for {provider} is spent: nothing more goes there until it is raised.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -14,8 +14,20 @@ from desktop.bridge import Bridge
 from desktop.i18n import tr
 from desktop.ledgers import Follower
 from desktop.settings import Settings
-from desktop.words.remote import money, provider_name
-from providers.costs.budgets import ALL, Budgets, Limit, Verdict, read_budgets, write_budgets
+from desktop.spending import (
+    all_of,
+    amount_of,
+    asked_words,
+    budgets_words,
+    headline,
+    listed,
+    name_of,
+    prices_words,
+    with_limit,
+    words_of,
+)
+from desktop.words.remote import money
+from providers.costs.budgets import Limit, read_budgets, write_budgets
 from providers.costs.local import break_even_months, electricity, find_meter
 from providers.costs.prices import read_own
 from providers.costs.spending import Spending, Sum
@@ -74,9 +86,7 @@ class CostsViewModel(QObject):
 
     @property
     def headline(self) -> str:
-        today = date.today()
-        month, day = self.spending.sum(today.replace(day=1)), self.spending.sum(today)
-        return tr("{month} this month, {today} today.", month=words_of(month), today=words_of(day))
+        return headline(self.spending, date.today())
 
     @property
     def days(self) -> list[tuple[date, Sum]]:
@@ -84,29 +94,15 @@ class CostsViewModel(QObject):
         first = date.today() - timedelta(days=PLOT_DAYS - 1)
         found = self.spending.by_day(first)
         days = [first + timedelta(days=number) for number in range(PLOT_DAYS)]
-        return [(day, _all_of(found.get(day, {}))) for day in days]
+        return [(day, all_of(found.get(day, {}).values())) for day in days]
 
     def table(self, by: str) -> list[tuple[str, str, str]]:
         """Of this month: name, what it cost, and how much was asked; what cost most first."""
-        sums = self.spending.by(by, date.today().replace(day=1))
-        ordered = sorted(sums.items(), key=lambda found: (-found[1].dollars, found[0]))
+        own = read_chosen(str(self._home)).own_names
         return [
-            (
-                self._name(by, name),
-                words_of(total),
-                tr(
-                    "{count} answers, {tokens} tokens",
-                    count=total.requests,
-                    tokens=f"{total.tokens_in + total.tokens_out:,}",
-                ),
-            )
-            for name, total in ordered
+            (name_of(by, key, self._title_of, own), words_of(total), asked_words(total))
+            for key, total in listed(self.spending, by, date.today().replace(day=1))
         ]
-
-    def _name(self, by: str, name: str) -> str:
-        if by == "provider":
-            return provider_name(name, read_chosen(str(self._home)).known)
-        return self._title_of(name) if by == "conversation" else name
 
     # ---- budgets
 
@@ -120,10 +116,8 @@ class CostsViewModel(QObject):
         amount: Decimal | None = None
         if text.strip():
             try:
-                amount = Decimal(text.strip().replace(",", "."))
-                if not amount.is_finite() or not 0 <= amount <= 1_000_000:
-                    raise InvalidOperation
-            except InvalidOperation:
+                amount = amount_of(text)
+            except ValueError:
                 self.problem = tr(
                     "“{words}” is not an amount. The budget was not changed.", words=text.strip()
                 )
@@ -131,8 +125,7 @@ class CostsViewModel(QObject):
                 return
         before = self.budgets.limits.get(provider, Limit())
         day, month = (amount, before.month) if period == "day" else (before.day, amount)
-        limits = {**self.budgets.limits, provider: Limit(day, month)}
-        changed = Budgets(limits, self.budgets.refuse_unpriced, self.budgets.warn)
+        changed = with_limit(self.budgets, provider, Limit(day, month))
         try:
             write_budgets(str(self._home), changed)
         except OSError as error:
@@ -145,33 +138,13 @@ class CostsViewModel(QObject):
 
     @property
     def budget_words(self) -> str:
-        """How the budgets stand."""
-        if not self.budgets.readable:
-            return tr("The file of budgets is damaged, so nothing may be spent. Set a budget anew to go on.")
-        if not any(limit != Limit() for limit in self.budgets.limits.values()):
-            return tr("No budget is set: what remote models may cost is not limited here.")
-        match self.budgets.verdict(ALL, True, False, self.spending):
-            case Verdict.STOP:
-                return tr("The budget is spent. Nothing more leaves until it is raised, or the time is over.")
-            case Verdict.WARN:
-                return tr("Most of the budget is spent.")
-        return tr(
-            "There is money left. A model whose price is not known is not asked while there is a budget."
-        )
+        return budgets_words(self.budgets, self.spending, read_chosen(str(self._home)).own_names)
 
     # ---- prices
 
     @property
     def prices_words(self) -> str:
-        prices = read_own(str(self._home))
-        return tr(
-            "Prices are of {day} ({source}), in US dollars. What a provider says that an answer "
-            "cost goes before them; so do "
-            "your own prices, in the file remote/prices.json of Alcove's folder. What has no "
-            "price is shown as not known.",
-            day=prices.date,
-            source=prices.source,
-        )
+        return prices_words(read_own(str(self._home)))
 
     # ---- here
 
@@ -222,18 +195,3 @@ class CostsViewModel(QObject):
                 )
             )
         return tuple(told)
-
-
-def words_of(total: Sum) -> str:
-    """An amount of money, with what is not known beside it."""
-    amounts = [money(f"{amount:f}", currency) for currency, amount in sorted(total.amounts.items())]
-    if total.unknown:
-        amounts.append(tr("{count} answers of unknown cost", count=total.unknown))
-    return " + ".join(amounts) or money("0", "USD")
-
-
-def _all_of(sums: dict[str, Sum]) -> Sum:
-    total = Sum()
-    for one in sums.values():
-        total.add(one)
-    return total

@@ -10,10 +10,10 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop.bridge import Bridge
 from desktop.chat.leaving import agreed, label, stays
-from desktop.i18n import tr
 from desktop.store.faults import StoreFault
 from desktop.viewmodels.notice import Notice
 from desktop.viewmodels.remote import RemoteChoice
+from desktop.words.leaving import characters_of, images_of, size_words
 from desktop.words.store import store_fault
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from desktop.store.records import Option
     from desktop.store.store import Store
     from models.runtime.values import Turn
-
-_CHARACTERS_PER_TOKEN = 4  # of English; other languages need more tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +32,16 @@ class Preview:
 
     @property
     def characters(self) -> int:
-        return sum(len(turn.text) for turn in self.turns)
+        return characters_of(self.turns)
 
     @property
     def images(self) -> int:
-        return sum(len(turn.images) for turn in self.turns)
+        return images_of(self.turns)
 
     @property
     def summary(self) -> str:
         """How much it is, in a sentence."""
-        said = tr(
-            "{messages} messages with {characters} characters, about {tokens} tokens",
-            messages=len(self.turns),
-            characters=f"{self.characters:,}",
-            tokens=f"{max(1, self.characters // _CHARACTERS_PER_TOKEN):,}",
-        )
-        return said + (" " + tr("and {count} images.", count=self.images) if self.images else ".")
+        return size_words(self.turns)
 
 
 class LeavingViewModel(QObject):

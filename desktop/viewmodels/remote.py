@@ -193,45 +193,18 @@ class RemoteViewModel(QObject):
 
     def estimate(self, choice: RemoteChoice, characters: int, images: int) -> str:
         """About what a question of this length costs, in a sentence. Unknown is said to be unknown."""
-        about = self._about(choice, characters, images)
-        if about is None:
-            return tr("What it costs is not known.")
-        asked, answered, day = about
-        return tr(
-            "It costs about {asked} to send, and about {answered} with an answer of 1,000 tokens (prices of {day}).",
-            asked=asked,
-            answered=answered,
-            day=day or tr("your own list"),
-        )
+        from desktop.words.leaving import estimate_words
+
+        return estimate_words(self._price(choice), characters, images)
 
     def ahead(self, choice: RemoteChoice, characters: int, images: int) -> str:
         """Where a question of this length goes and about what that costs, in a few words."""
+        from desktop.words.leaving import estimate_in_short
+
         place = tr("Goes to {provider}", provider=choice.provider_name)
         if not characters and not images:
             return place
-        about = self._about(choice, characters, images)
-        if about is None:
-            return f"{place} · {tr('cost not known')}"
-        asked, answered, _ = about
-        words = tr(
-            "about {asked} to send, {answered} with 1,000 tokens of answer", asked=asked, answered=answered
-        )
-        return f"{place} · {words}"
-
-    def _about(self, choice: RemoteChoice, characters: int, images: int) -> tuple[str, str, str] | None:
-        """What it costs to send so much, the same with an answer of 1,000 tokens, and the day of the prices."""
-        from providers.costs.prices import about_tokens, cost
-        from providers.events import Usage
-
-        price = self._price(choice)
-        if price is None:
-            return None
-        tokens = about_tokens(characters, images)
-        asked = cost(price, Usage(prompt_tokens=tokens))
-        answered = cost(price, Usage(prompt_tokens=tokens, generated_tokens=1000))
-        if asked is None or answered is None:
-            return None
-        return money(f"{asked:f}", "USD"), money(f"{answered:f}", "USD"), price.priced_on
+        return f"{place} · {estimate_in_short(self._price(choice), characters, images)}"
 
     def _price(self, choice: RemoteChoice) -> Price | None:
         from providers.costs.prices import read_own

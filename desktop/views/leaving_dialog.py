@@ -12,6 +12,7 @@ from desktop.views.dialogs import ExplainingDialog
 from desktop.views.models_page.flow import FlowBox
 from desktop.views.theme import Theme
 from desktop.views.widgets import describe, push_button
+from desktop.words.leaving import not_sent_words, words_of_turns
 
 _SHARE_OF_WINDOW = 0.85
 
@@ -40,19 +41,13 @@ class LeavingDialog(ExplainingDialog):
         self.say(" ".join(part for part in (preview.summary, price) if part))
         self.words = QPlainTextEdit()
         self.words.setReadOnly(True)
-        self.words.setPlainText(_as_text(preview))
+        self.words.setPlainText(words_of_turns(preview.turns))
         self.words.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.words.setTabChangesFocus(True)
         self.words.setMinimumHeight(theme.scaled(140))
         describe(self.words, tr("What would be sent"), tr("All of it, word for word. The arrow keys scroll."))
         self.column.addWidget(self.words, 1)
-        self.say(
-            tr(
-                "Not sent: your name, this computer's name, other conversations, and files that are not shown here. "
-                "If {host} asks for a key, yours goes along. The ledger gets a row, without these words.",
-                host=choice.host,
-            )
-        )
+        self.say(not_sent_words(choice.host))
         self._add_buttons(choice.provider_name)
         self.finished.connect(self._over)
         width = min(theme.scaled(680), int(parent.width() * _SHARE_OF_WINDOW))
@@ -99,16 +94,3 @@ class LeavingDialog(ExplainingDialog):
     def _over(self, _: int) -> None:
         if not self._decided:
             self._leaving.decline()
-
-
-def _as_text(preview: Preview) -> str:
-    """Every turn as it goes, under who says it."""
-    who = {"system": tr("Instructions"), "user": tr("You"), "assistant": tr("Answer")}
-    parts = []
-    for turn in preview.turns:
-        images = "".join(
-            f"\n[{tr('an image of {size} kB', size=max(1, len(image.data) // 1000))}]"
-            for image in turn.images
-        )
-        parts.append(f"{who.get(turn.role, turn.role)}:{images}\n{turn.text}")
-    return "\n\n".join(parts)

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
 
 from desktop.i18n import tr
 from desktop.words.keys import keychain_words
 from desktop.words.sentence import Sentence
 from providers.remote.faults import RemoteFault
 
-if TYPE_CHECKING:
-    from providers.remote.values import Service
-
 Facts = Mapping[str, int | str]
 
+_NONE: Mapping[str, str] = {}
 _SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
 
 
-def provider_name(provider: str, known: Mapping[str, Service] | None = None) -> str:
-    """What people call a provider, by its id. `known`: with the servers of one's own; else those of the catalogue."""
+def provider_name(provider: str, own: Mapping[str, str] = _NONE) -> str:
+    """What people call a provider, by its id. `own`: the names of servers of one's own (`Chosen.own_names`)."""
     from providers.remote.catalogue import catalogue
 
-    service = (known or catalogue()).get(provider)
+    if provider in own:
+        return own[provider]
+    service = catalogue().get(provider)
     return service.name if service is not None else tr("a server of your own")
 
 
@@ -36,6 +35,7 @@ def money(amount: str, currency: str) -> str:
     shown = f"{value:,.2f}" if value >= 1 or value == 0 else f"{value:.2g}"
     if "e" in shown:
         shown = f"{value:.6f}"
+    shown += "0" * (len(shown.partition(".")[2]) == 1)  # "$0.50", not "$0.5"
     sign = _SIGNS.get(currency)
     return f"{sign}{shown}" if sign else f"{shown} {currency}".strip()
 

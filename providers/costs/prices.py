@@ -117,6 +117,15 @@ def cost(price: Price, usage: Usage) -> Decimal | None:
     return total
 
 
+def estimated(price: Price | None, tokens: int) -> tuple[Decimal, Decimal] | None:
+    """US dollars for sending so many tokens: alone, and with an answer of 1,000. None when that is not known."""
+    if price is None:
+        return None
+    asked = cost(price, Usage(prompt_tokens=tokens))
+    answered = cost(price, Usage(prompt_tokens=tokens, generated_tokens=1000))
+    return None if asked is None or answered is None else (asked, answered)
+
+
 def written(amount: Decimal) -> str:
     """The one form of an amount: plain digits, without zeros at the end."""
     text = f"{amount:f}"

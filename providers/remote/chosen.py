@@ -54,6 +54,11 @@ class Chosen:
         return {**catalogue(), **{service.id: service for service in self.own}}
 
     @property
+    def own_names(self) -> dict[str, str]:
+        """What the servers of one's own are called, by their ids."""
+        return {service.id: service.name for service in self.own}
+
+    @property
     def services(self) -> dict[str, Service]:
         """The services that are enabled, by their ids."""
         known = self.known

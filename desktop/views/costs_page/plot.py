@@ -9,7 +9,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop.i18n import tr
-from desktop.viewmodels.costs import words_of
+from desktop.spending import words_of
 from desktop.views.theme import Theme
 from desktop.views.widgets import describe, prepare
 from desktop.words.remote import money
