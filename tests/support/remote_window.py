@@ -35,7 +35,7 @@ def window_at(home: Path) -> Iterator[Parts]:
     """As the files there are."""
     assert open_way_out(str(home)) == ""
     try:
-        with whole_program(home) as parts:
+        with whole_program(home, sampling_max_tokens=12) as parts:  # of what is answered here
             yield parts
     finally:
         close_way_out()
