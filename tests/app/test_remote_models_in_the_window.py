@@ -158,7 +158,7 @@ def test_when_a_provider_can_not_answer_one_click_goes_on_here(tmp_path: Path) -
         wait(lambda: parts.chat.transcript.entries[-1].branches == 2)
         idle(parts)
         answer = parts.chat.transcript.entries[-1]
-        assert answer.status == "complete" and answer.problem == ""
+        assert answer.status == "complete"
         assert "on this device, because The office could not answer" in answer.footnote
 
 
