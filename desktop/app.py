@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from desktop.viewmodels.downloads import Ready
     from desktop.viewmodels.keys import KeysViewModel
     from desktop.viewmodels.models_page import ModelsPageViewModel
+    from desktop.viewmodels.power_watch import PowerWatch
     from desktop.viewmodels.quantize import QuantizeViewModel
     from desktop.views.page import Page
     from desktop.views.theme import Theme
@@ -147,6 +148,7 @@ class Parts:
         self.models.elsewhere.models = self.remote
         self.remote.changed.connect(self.models.changed)
         self.chat.answered_elsewhere.connect(lambda provider: self._budget_watch.answered(provider))
+        self.chat.state_changed.connect(lambda: self._power_watch)  # made with the first question
         self.keys = later(self._make_keys)
         self.window = MainWindow(
             self.conversations,
@@ -210,6 +212,12 @@ class Parts:
         )
         watch.notice.connect(self.chat.notice)
         return watch
+
+    @cached_property
+    def _power_watch(self) -> PowerWatch:
+        from desktop.viewmodels.power_watch import PowerWatch
+
+        return PowerWatch(self.chat, self._settings, self.window)
 
     def _make_remote_page(self, theme: Theme) -> Page:
         from desktop.views.remote_page.page import RemotePage

@@ -225,6 +225,7 @@ SETTINGS: tuple[Setting, ...] = (
         1_000_000,
         100,
     ),
+    Setting("costs.measured_watts", 0.0, Kind.NUMBER, policy_may_lock=False),
     Setting("model.remote", "", Kind.TEXT, policy_may_lock=False),
     Setting(
         "remote.go_on_here",

@@ -233,6 +233,11 @@ class ChatViewModel(QObject):
             self.draft_changed.emit()
 
     @property
+    def answers_here(self) -> bool:
+        """Whether a model on this device is answering now."""
+        return self._live is not None and not self._live.leaves
+
+    @property
     def ahead(self) -> str:
         """Where what is being written goes, and about what that costs; "" when the model on this device answers."""
         remote, models = self._models.remote, self._models.elsewhere.models

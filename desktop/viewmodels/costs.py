@@ -148,25 +148,41 @@ class CostsViewModel(QObject):
 
     # ---- here
 
+    def _power(self) -> tuple[float, str]:
+        """The power that answering here takes, in watts (0: unknown), and where that is known from, in a sentence."""
+        if own := float(self._settings.get("costs.watts") or 0):
+            return own, tr("The power is your own estimate, from the settings.")
+        if measured := float(self._settings.get("costs.measured_watts") or 0):
+            return measured, tr(
+                "The power was measured by the processor while models on this device answered."
+            )
+        meter = find_meter()
+        if meter.watts:
+            return meter.watts, tr("The power is what the graphics card says it takes now.")
+        if meter.counters:
+            return 0, tr(
+                "This processor counts the power it takes: it is measured with the next answers given here."
+            )
+        own_words = tr("Put in your own estimate in the settings, under “Costs”.")
+        if meter.is_closed:
+            return 0, " ".join((
+                tr(
+                    "This processor counts the power it takes, but the system lets only an administrator read that: "
+                    "from it, other programs could guess at secrets."
+                ),
+                own_words,
+            ))  # fmt: skip
+        return 0, " ".join((tr("This machine does not tell how much power it takes."), own_words))
+
     @property
     def here_words(self) -> tuple[str, ...]:
         """What answering on this device costs, from the person's numbers and what the machine tells."""
-        watts = float(self._settings.get("costs.watts") or 0)
         per_kwh = float(self._settings.get("costs.per_kwh") or 0)
         machine = float(self._settings.get("costs.machine") or 0)
-        meter = find_meter()
-        told = []
-        if not watts and meter.watts is None:
-            told.append(
-                tr(
-                    "This machine does not tell how much power it takes ({source}). Put in your own "
-                    "estimate in the settings, "
-                    "under “Costs”.",
-                    source=meter.source or tr("no meter that can be read"),
-                )
-            )
+        watts, whence = self._power()
+        told = [whence]
+        if not watts:
             return tuple(told)
-        watts = watts or meter.watts or 0.0
         hour = electricity(3600, watts, per_kwh)
         told.append(
             tr(

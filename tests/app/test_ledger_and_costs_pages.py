@@ -16,9 +16,12 @@ from PySide6.QtTest import QTest
 from support.whole_program import wait, whole_program
 
 from desktop.app import Parts
+from desktop.viewmodels.chat import ChatState
+from desktop.viewmodels.power_watch import PowerWatch
 from desktop.views.costs_page.page import CostsPage
 from desktop.views.ledger_page.page import LedgerPage
 from providers.costs.budgets import read_budgets
+from providers.costs.local import Meter
 from providers.gate.chain import Head, seal
 from providers.gate.rows import EndRow, RequestRow, to_record
 
@@ -167,3 +170,25 @@ def test_costs_are_summed_up_and_a_budget_is_what_the_broker_reads(tmp_path: Pat
         assert read_budgets(str(home)).limits == {}
         assert "100 W" in page.here.text() and "last 30 days" in page.here.text()
         assert page.plot.accessibleDescription() != ""
+
+
+def test_the_power_of_answering_here_is_measured_where_the_processor_counts_it(tmp_path: Path) -> None:
+    counter = tmp_path / "energy_uj"
+    counter.write_text("0")
+    moments = iter((100.0, 110.0, 200.0, 210.0))
+    with whole_program(tmp_path / "home", sampling_max_tokens=8) as parts:
+        watch = PowerWatch(
+            parts.chat, parts._settings, parts.window, Meter((counter,)), lambda: next(moments)
+        )
+        chat, measured = parts.chat, []
+        for joules in (250, 650):
+            assert chat.send("Hello")
+            assert chat.answers_here
+            counter.write_text(str(joules * 1_000_000))
+            wait(lambda: chat.state is ChatState.IDLE and chat.can_send)
+            measured.append(parts._settings.get("costs.measured_watts"))
+        assert measured == [25.0, 28.8]  # a quarter of the way to the 40 W of the second
+        parts.window.run("costs")
+        page = parts.window.area.page("costs")
+        assert isinstance(page, CostsPage) and watch.parent() is parts.window
+        assert "measured by the processor" in page.here.text() and "29 W" in page.here.text()
