@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from desktop.store.records import Conversation, Option
 from desktop.store.text import storable
 
-_COLUMNS = "id, title, created_at, updated_at, trashed_at, head_id"
+_COLUMNS = "id, title, created_at, updated_at, trashed_at, head_id, options"
 _TITLE_LENGTH = 60  # characters
 
 
@@ -23,7 +26,7 @@ def conversation(connection: sqlite3.Connection, conversation_id: int) -> Conver
     ).fetchone()
     if row is None:
         raise LookupError(f"no conversation {conversation_id}")
-    return Conversation(*row)
+    return _made(row)
 
 
 def conversations(connection: sqlite3.Connection) -> list[Conversation]:
@@ -40,7 +43,21 @@ def _listed(connection: sqlite3.Connection, which: str, newest_by: str) -> list[
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM conversation WHERE {which} ORDER BY {newest_by} DESC, id DESC"
     )
-    return [Conversation(*row) for row in rows]
+    return [_made(row) for row in rows]
+
+
+def _made(row: Sequence[Any]) -> Conversation:
+    made = Conversation(*row[:-1])
+    return replace(made, options=_read_options(row[-1])) if row[-1] else made
+
+
+def _read_options(text: object) -> dict[str, Option]:
+    """What was chosen. Damaged: nothing was."""
+    try:
+        found = json.loads(text) if isinstance(text, str) and text else {}
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def create_conversation(connection: sqlite3.Connection, title: str, now: float) -> int:
@@ -92,11 +109,7 @@ def options(connection: sqlite3.Connection, conversation_id: int) -> dict[str, O
     row = connection.execute("SELECT options FROM conversation WHERE id = ?", (conversation_id,)).fetchone()
     if row is None:
         raise LookupError(f"no conversation {conversation_id}")
-    try:
-        found = json.loads(row[0]) if row[0] else {}
-    except (TypeError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return _read_options(row[0])
 
 
 def set_option(connection: sqlite3.Connection, conversation_id: int, name: str, value: Option) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
@@ -23,7 +24,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """`head_id` is the newest message of the branch that is shown. Times: seconds since 1970, UTC."""
+    """`head_id` is the newest message of the branch that is shown. Times: seconds since 1970, UTC.
+
+    `options`: what was chosen for this conversation alone, by name.
+    """
 
     id: int
     title: str
@@ -31,6 +35,7 @@ class Conversation:
     updated_at: float
     trashed_at: float | None
     head_id: int | None
+    options: Mapping[str, Option] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -114,7 +114,8 @@ class ChatViewModel(QObject):
         self.answering = AnsweringViewModel(bridge, store, models, self)
         self.leaving = LeavingViewModel(bridge, store, self)
         self.leaving.notice.connect(self.notice)
-        self.leaving.changed.connect(lambda: models.keep_here(self.leaving.stays))
+        self.leaving.changed.connect(self._show_label)
+        self.leaving.stored.connect(conversations.refresh)
         self.leaving.labelled.connect(self._stop_what_leaves)
         self._failing_over = FailingOver(settings, self._answer_here, self.notice.emit)
         self.transcript = TranscriptModel(self)
@@ -215,6 +216,10 @@ class ChatViewModel(QObject):
         if self._live is not None and self._live.job is not None:
             self._live.job.cancel()
             self._set_state(ChatState.STOPPING)
+
+    def _show_label(self) -> None:
+        self._models.keep_here(self.leaving.stays)
+        self._conversations.show_label(self.leaving.conversation_id, self.leaving.stays)
 
     def _stop_what_leaves(self) -> None:
         """The conversation was labelled while a model elsewhere answers: nothing more of it goes there."""

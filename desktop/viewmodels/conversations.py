@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
 from desktop.bridge import Bridge
+from desktop.chat.leaving import stays
 from desktop.i18n import tr
 from desktop.store.faults import StoreFault
 from desktop.viewmodels.notice import Notice
@@ -24,11 +25,12 @@ _MOST_FOUND = 60
 
 @dataclass(frozen=True, slots=True)
 class ConversationItem:
-    """One line of the list. `updated_at`: seconds since 1970, UTC."""
+    """One line of the list. `updated_at`: seconds since 1970, UTC; `stays`: it never leaves this device."""
 
     id: int
     title: str
     updated_at: float
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,9 @@ class ConversationsViewModel(QObject):
         self._bridge.submit(self._store.conversations(), taken, self._failed)
 
     def _take(self, conversations: list[Conversation]) -> None:
-        self.items = tuple(ConversationItem(c.id, c.title, c.updated_at) for c in conversations)
+        self.items = tuple(
+            ConversationItem(c.id, c.title, c.updated_at, stays(c.options)) for c in conversations
+        )
         self.changed.emit()
 
     def new(self) -> None:
@@ -128,9 +132,20 @@ class ConversationsViewModel(QObject):
         """The conversation on screen was just stored for the first time, under this id."""
         self._changes += 1
         self.current_id = conversation.id
-        item = ConversationItem(conversation.id, conversation.title, conversation.updated_at)
+        item = ConversationItem(
+            conversation.id, conversation.title, conversation.updated_at, stays(conversation.options)
+        )
         self.items = (item, *(other for other in self.items if other.id != item.id))
         self.changed.emit()
+
+    def show_label(self, conversation_id: int | None, stays: bool) -> None:
+        """A conversation was labelled, or is not any more."""
+        item = self._item(conversation_id)
+        if item is not None and item.stays is not stays:
+            self.items = tuple(
+                replace(other, stays=stays) if other is item else other for other in self.items
+            )
+            self.changed.emit()
 
     def open_next(self) -> None:
         """The one below in the list."""

@@ -48,6 +48,7 @@ class LeavingViewModel(QObject):
     """`asked` with a `Preview`: the person is to decide, by `agree`, `answer_here` or `decline`."""
 
     changed = Signal()
+    stored = Signal()  # what the open conversation is labelled, or is not any more
     labelled = Signal()  # the open conversation must not leave any more, from this moment on
     asked = Signal(object)
     notice = Signal(object)
@@ -80,6 +81,11 @@ class LeavingViewModel(QObject):
             self._write_label()
 
     @property
+    def conversation_id(self) -> int | None:
+        """The open conversation; None for the one that does not exist yet."""
+        return self._conversation
+
+    @property
     def must_ask_to_unlabel(self) -> bool:
         """Whether a label would be taken off that has kept something here."""
         return self.stays and self._conversation is not None
@@ -99,6 +105,7 @@ class LeavingViewModel(QObject):
         conversation_id, wanted = self._conversation, self.stays
         self._bridge.submit(
             label(self._store, conversation_id, wanted),
+            lambda _: self.stored.emit(),
             failed=lambda error: self._not_stored(error, conversation_id, wanted),
         )
 

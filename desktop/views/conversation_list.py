@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
 from desktop.i18n import tr
 from desktop.viewmodels.conversations import ConversationItem
 from desktop.views.commands import IS_ENTER, readable
-from desktop.views.conversation_rows import ID, IS_OPEN, ConversationRows
+from desktop.views.conversation_rows import ID, IS_OPEN, STAYS, ConversationRows
 from desktop.views.theme import Theme
 from desktop.views.widgets import describe, leading, prepare
 
@@ -203,6 +203,13 @@ class _RowPainter(QStyledItemDelegate):
             ltr = self._view.layoutDirection() == Qt.LayoutDirection.LeftToRight
             text.adjust(0 if ltr else button.width(), 0, -button.width() if ltr else 0, 0)
             self._theme.icon("ellipsis", "text_soft", 16).paint(painter, button)
+        if index.data(STAYS) and not hovered:
+            side = self._theme.scaled(16)
+            ltr = self._view.layoutDirection() == Qt.LayoutDirection.LeftToRight
+            left = text.right() - side + 1 if ltr else text.left()
+            house = QRect(left, text.center().y() - side // 2, side, side)
+            self._theme.icon("house", "text_soft", side).paint(painter, house)
+            text.adjust(0 if ltr else side + 6, 0, -side - 6 if ltr else 0, 0)
         shown = painter.fontMetrics().elidedText(index.data(), Qt.TextElideMode.ElideRight, text.width())
         painter.drawText(text, leading(self._view), shown)
 

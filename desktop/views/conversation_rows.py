@@ -12,6 +12,7 @@ from desktop.viewmodels.conversations import ConversationItem
 
 ID = Qt.ItemDataRole.UserRole
 IS_OPEN = Qt.ItemDataRole.UserRole + 1
+STAYS = Qt.ItemDataRole.UserRole + 2
 Row = ConversationItem | str
 """A conversation, or the heading of a group."""
 Index = QModelIndex | QPersistentModelIndex
@@ -92,8 +93,16 @@ class ConversationRows(QAbstractListModel):
             return row.id
         if role == IS_OPEN:
             return row.id == self._open
+        if role == STAYS:
+            return row.stays
         if role == Qt.ItemDataRole.AccessibleDescriptionRole:
-            return tr("Open now") if row.id == self._open else ""
+            facts = (
+                tr("Open now") if row.id == self._open else "",
+                tr("Never leaves this device") if row.stays else "",
+            )
+            return " · ".join(fact for fact in facts if fact)
+        if role == Qt.ItemDataRole.ToolTipRole and row.stays:
+            return tr("{title}: never leaves this device", title=row.title)
         return None
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:

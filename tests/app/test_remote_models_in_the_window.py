@@ -16,13 +16,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 from support.chat_server import MODEL, PROVIDER, ChatServer, Reply, chat_server, chunk, completion, refused
 from support.outside import requests_in
-from support.remote_window import KEY, window_with_remote
+from support.remote_window import KEY, window_at, window_with_remote
 from support.whole_program import wait
 
 from desktop.app import Parts
 from desktop.viewmodels.chat import ChatState
 from desktop.viewmodels.models import REMOTE
 from desktop.viewmodels.notice import Notice
+from desktop.views.conversation_rows import ID, STAYS
 from desktop.views.label_dialog import LabelDialog
 from desktop.views.leaving_dialog import LeavingDialog
 from providers.costs.budgets import ALL, Budgets, Limit, write_budgets
@@ -339,3 +340,34 @@ def test_what_a_question_costs_is_said_while_it_is_written_and_unknown_is_not_no
         parts.window.page.composer.edit.clear()
         wait(lambda: status.text.text() == "Goes to The office")
         assert server.asked == []
+
+
+def test_a_labelled_conversation_is_marked_in_the_list_also_after_a_new_start(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+
+    def marks(parts: Parts) -> list[bool]:
+        rows = parts.window.sidebar.list.rows
+        found = [rows.index(row) for row in range(rows.rowCount()) if rows.index(row).data(ID) is not None]
+        spoken = [index.data(Qt.ItemDataRole.AccessibleDescriptionRole) for index in found]
+        assert ["Never leaves this device" in words for words in spoken] == [
+            index.data(STAYS) for index in found
+        ]
+        return [bool(index.data(STAYS)) for index in found]
+
+    with chat_server() as server, window_with_remote(home, server) as parts:
+        parts.window.run("keep_here")  # before its first message
+        say(parts, "Hello")
+        wait(lambda: marks(parts) == [True])
+        idle(parts)
+        parts.conversations.new()
+        wait(lambda: parts.chat.can_send and not parts.chat.leaving.stays)
+        say(parts, "Hello again")
+        wait(lambda: marks(parts) == [False, True])
+        idle(parts)
+        parts.window.run("keep_here")
+        assert marks(parts) == [True, True]
+        parts.window.run("keep_here")
+        label_dialog(parts).off.click()
+        assert marks(parts) == [False, True]
+    with window_at(home) as parts:
+        wait(lambda: marks(parts) == [False, True])
