@@ -27,7 +27,7 @@ from desktop.spending import (
     words_of,
 )
 from desktop.words.remote import money
-from providers.costs.budgets import Limit, read_budgets, write_budgets
+from providers.costs.budgets import ALL, Limit, read_budgets, write_budgets
 from providers.costs.local import break_even_months, electricity, find_meter
 from providers.costs.prices import read_own
 from providers.costs.spending import Spending, Sum
@@ -105,6 +105,12 @@ class CostsViewModel(QObject):
         ]
 
     # ---- budgets
+
+    @property
+    def budget_names(self) -> dict[str, str]:
+        """What can have a budget, with what people call it: all together, then each provider."""
+        known = read_chosen(str(self._home)).known.values()
+        return {ALL: tr("All together"), **{service.id: service.name for service in known}}
 
     def limit(self, provider: str, period: str) -> str:
         """A budget as it is edited; "" for none."""

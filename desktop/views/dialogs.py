@@ -30,6 +30,7 @@ class ExplainingDialog(QDialog):
         self.setAccessibleName(title)
         self._theme = theme
         body = QWidget()
+        body.setMinimumHeight(1)  # else it is as high as its narrowest form would be
         self.column = QVBoxLayout(body)
         self.column.setContentsMargins(24, 24, 24, 8)
         self.column.setSpacing(8)

@@ -16,7 +16,6 @@ from desktop.views.page import Page
 from desktop.views.theme import Theme
 from desktop.views.widgets import Text, announce, describe
 from providers.costs.budgets import ALL
-from providers.remote.catalogue import catalogue
 
 
 class CostsPage(Page):
@@ -45,7 +44,7 @@ class CostsPage(Page):
             self._heading(title)
             self._tables[by] = QGridLayout()
             self._tables[by].setHorizontalSpacing(24)
-            self._tables[by].setColumnMinimumWidth(1, theme.scaled(260))
+            self._tables[by].setColumnMinimumWidth(1, theme.scaled(110))
             self._tables[by].setColumnStretch(2, 1)
             self._column.addLayout(self._tables[by])
         self._add_budgets()
@@ -85,8 +84,7 @@ class CostsPage(Page):
         grid.setColumnStretch(3, 1)
         for column, text in ((1, tr("A day")), (2, tr("A month"))):
             grid.addWidget(Text(self.theme, text, "soft"), 0, column)
-        names = {ALL: tr("All together"), **{service.id: service.name for service in catalogue().values()}}
-        for row, (provider, name) in enumerate(names.items(), start=1):
+        for row, (provider, name) in enumerate(self._costs.budget_names.items(), start=1):
             grid.addWidget(Text(self.theme, name), row, 0)
             for column, period in ((1, "day"), (2, "month")):
                 field = QLineEdit()

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
+from PySide6.QtGui import QGuiApplication, QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -33,6 +33,7 @@ from desktop.views.widgets import Text, announce, describe, push_button
 from desktop.words.ledger import purpose_words
 from desktop.words.remote import money
 
+_SHARE_OF_HEAD = 0.4
 _PURPOSES = ("chat", "models", "download", "search", "update", "title", "tool")
 
 
@@ -87,7 +88,9 @@ class LedgerPage(Page):
         return side
 
     def _lay_out(self) -> None:
-        top = QVBoxLayout()
+        head = self._above = QWidget()
+        head.setMinimumHeight(1)  # else it is as high as its narrowest form would be
+        top = QVBoxLayout(head)
         top.setContentsMargins(24, 12, 24, 8)
         top.setSpacing(8)
         top.addWidget(self.headline)
@@ -97,8 +100,24 @@ class LedgerPage(Page):
         top.addWidget(self.problem)
         self.field.setMinimumWidth(self.theme.scaled(200))
         top.addWidget(FlowBox(self.field, self.purpose, self.verdict, self.days))
-        self.body.addLayout(top)
+        self._head = QScrollArea()
+        self._head.setWidgetResizable(True)
+        self._head.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._head.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._head.setWidget(head)
+        self.body.addWidget(self._head)
         self.body.addWidget(self.pair, 1)
+
+    def _fit(self) -> None:
+        """What stands above the requests scrolls where it would take more than its share of the page."""
+        top = self._above.layout()
+        assert top is not None
+        needed = top.totalHeightForWidth(self.width())
+        self._head.setFixedHeight(min(needed, max(1, int(self.height() * _SHARE_OF_HEAD))))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
 
     def _bind(self) -> None:
         ledger = self._ledger
@@ -125,6 +144,7 @@ class LedgerPage(Page):
                 announce(label, text)
             label.setText(text)
             label.setVisible(bool(text))
+        self._fit()
         self.list.show_rows([Row(str(row["id"]), _line(row)) for row in ledger.shown])
 
     def _show_row(self, key: str, *, asked: bool) -> None:
@@ -219,7 +239,10 @@ class _Details(QScrollArea):
             label = Text(self._theme, name, "soft", wrap=True)
             label.setMinimumWidth(self._theme.scaled(110))
             grid.addWidget(label, number, 0, top)
-            grid.addWidget(selectable(Text(self._theme, value, wrap=True)), number, 1, top)
+            said = Text(self._theme, value, wrap=True)
+            said.setMinimumWidth(1)  # a long hash is cut rather than pushing all else out of sight
+            said.setToolTip(value)
+            grid.addWidget(selectable(said), number, 1, top)
         if not rows:
             grid.addWidget(
                 Text(self._theme, tr("Choose a request to see all of it."), "soft", wrap=True), 0, 0, top

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtWidgets import QComboBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QFormLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from desktop.i18n import tr
 from desktop.viewmodels.remote import RemoteViewModel
@@ -16,7 +17,7 @@ from providers.remote.catalogue import kinds_of_own_servers
 from providers.remote.values import Auth
 
 
-class OwnServerPane(QWidget):
+class OwnServerPane(QScrollArea):
     """`added` is told the id of what was added."""
 
     def __init__(self, theme: Theme, remote: RemoteViewModel, added: Callable[[str], None]) -> None:
@@ -44,12 +45,15 @@ class OwnServerPane(QWidget):
         self.add = push_button(tr("Add"), "primary", self._add, tr("Add it to the list, switched off"))
         form = QFormLayout()
         form.setSpacing(8)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.addRow(tr("What runs there"), self.kind)
         form.addRow(tr("Name"), self.name)
         form.addRow(tr("Address"), self.address)
         form.addRow("", self.key)
         form.addRow("", self.plain)
-        column = QVBoxLayout(self)
+        inside = QWidget()
+        inside.setMinimumHeight(1)  # else it is as high as its narrowest form would be
+        column = QVBoxLayout(inside)
         column.setContentsMargins(24, 16, 24, 24)
         column.setSpacing(8)
         column.addWidget(Text(theme, tr("A server of your own"), "heading", wrap=True))
@@ -66,6 +70,10 @@ class OwnServerPane(QWidget):
         column.addWidget(FlowBox(self.add))
         column.addWidget(self.problem)
         column.addStretch(1)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setWidget(inside)
         self.kind.currentIndexChanged.connect(self._usual)
         theme.dress(self)
         self._usual()
