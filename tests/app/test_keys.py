@@ -95,7 +95,7 @@ def test_a_key_opens_a_gated_model_and_is_seen_by_the_hub_alone(home: Path, hub:
         assert listed[0] == {"owner": "hub", "service": hub_key(hub.url).service, "stored": True}
         assert {"owner": "anthropic", "service": "alcove.anthropic", "stored": False} in listed
         status, said = alcove(home, environ, "keys", "test", "hub")
-        assert (status, "belongs to somebody" in said) == (0, True)
+        assert (status, "belongs to somebody" in said) == (0, True), said
         held = threading.Event()
         hub.misbehave(f"resolve/{hub.repositories[GATED].sha}/{FILE}", Misbehaviour(wait=held))
         pulling = start(home, environ, "models", "pull", GATED)
