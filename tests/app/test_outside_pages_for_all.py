@@ -26,6 +26,7 @@ PLACES = [("remote", PROVIDER), ("remote", "anthropic"), ("remote", "+"), ("ledg
 
 
 def opened(parts: Parts, name: str, part: str) -> QWidget:
+    parts.window.resize(1400, 900)  # so that a list and what is told of its row are side by side
     parts.window.area.show_page(name, part)
     page = parts.window.area.page(name)
     assert page is not None
