@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 
 from providers.gate.address import is_below, is_plain, is_this_machine, mirror_address, port_of
@@ -66,13 +67,21 @@ class Gate:
     def decide(self, outgoing: Outgoing) -> Decision:
         """The first rule that a request breaks, or the rule that lets it out. Never raises."""
         try:
+            looked = self._at_this_moment(outgoing.provider)
             for check in _CHECKS:
-                if (broken := check(self, outgoing)) is not None:
+                if (broken := check(looked, outgoing)) is not None:
                     return Refused(broken)
-            reason = self._destination(outgoing)
+            reason = looked._destination(outgoing)
         except Exception:  # a request that the gate can't understand must not be what opens it
             return Refused(Rule.ERROR)
         return Refused(Rule.HOST) if reason is None else Allowed(reason)
+
+    def _at_this_moment(self, provider: str) -> Gate:
+        """The gate with what is known of one provider now: a change between two checks counts for the next request."""
+        endpoint = self.setting.endpoints.get(provider) if provider else None
+        looked = copy(self)
+        looked.setting = replace(self.setting, endpoints={} if endpoint is None else {provider: endpoint})
+        return looked
 
     def _destination(self, outgoing: Outgoing) -> Rule | None:
         """The list that the host stands on, for this purpose."""

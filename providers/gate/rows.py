@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -65,7 +65,7 @@ def to_record(row: RequestRow | EndRow | TornRow, now: datetime | None = None) -
     """The row as a JSON object, with its kind and the time in UTC (ISO 8601, milliseconds)."""
     moment = (now or datetime.now(UTC)).astimezone(UTC)
     time = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    record = {name: _cut(value) for name, value in asdict(row).items()}
+    record = {field.name: _cut(getattr(row, field.name)) for field in fields(row)}
     return {**record, "kind": KINDS[type(row)], "time": time, "v": VERSION}
 
 
