@@ -193,7 +193,7 @@ def test_a_conversation_with_a_remote_model_leaves_from_the_broker_for_that_prov
         model = f"{REMOTE}{PROVIDER}/{MODEL}"
         watched = Watched(tmp_path / "watched", home, str(WINDOW), str(home), model, environ=bus)
     assert watched.done.returncode == 0, watched.done.stderr
-    assert json.loads(watched.done.stdout)["answer"] == "Hello there"
+    assert json.loads(watched.done.stdout) == {"answer": "Hello there", "imported": []}
     assert [asked.headers["authorization"] for asked in server.asked] == [f"Bearer {KEY}"]
     out = watched.reaching_out
     assert out and set(out) <= watched.broker

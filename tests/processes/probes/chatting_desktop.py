@@ -1,7 +1,7 @@
 """The whole program as the entry makes it, in its lock, with one question asked in its window (drawn nowhere).
 
 python chatting_desktop.py HOME MODEL       MODEL: the key of a remote model in the picker, or "" for the one here
-Prints the answer, as JSON.
+Prints the answer, and which parts of a network's client this process has loaded by then, as JSON.
 """
 
 from __future__ import annotations
@@ -54,5 +54,6 @@ def ask() -> str:
 
 
 application = QApplication([])
-print(json.dumps({"answer": ask()}))
+answer = ask()
+print(json.dumps({"answer": answer, "imported": sorted({"httpx", "httpcore"} & sys.modules.keys())}))
 close_way_out()
