@@ -21,7 +21,7 @@ from desktop.processes.switch import Position
 from desktop.remote import remember
 from desktop.viewmodels.models import REMOTE
 from providers.keys import provider_key
-from providers.remote.values import RemoteModelInfo
+from providers.remote.values import Auth, RemoteModelInfo
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or shutil.which("strace") is None, reason="strace is Linux's"
@@ -209,3 +209,18 @@ def test_a_conversation_with_a_remote_model_leaves_from_the_broker_for_that_prov
     assert any(name.endswith(".db") for name in left), sorted(left)
     assert [name for name, content in left.items() if KEY.encode() in content] == []
     assert KEY not in watched.done.stderr and not any(KEY in line for line in watched.programs)
+
+
+def test_a_question_from_the_terminal_leaves_from_the_broker_alone_and_only_with_a_yes(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    asking = ("-m", "desktop", "ask", "--remote", f"{PROVIDER}/{MODEL}", "Hello")
+    with chat_server() as server:
+        enable(home, server, auth=Auth.NONE)
+        shown = Watched(tmp_path / "shown", home, *asking)
+        assert (shown.done.returncode, shown.reaching_out, server.asked) == (1, {}, [])
+        sent = Watched(tmp_path / "sent", home, *asking, "--yes-send")
+        assert (sent.done.returncode, sent.done.stdout) == (0, "Hello there\n"), sent.done.stderr
+        assert len(server.asked) == 1
+    assert sent.reaching_out and set(sent.reaching_out) <= sent.broker
