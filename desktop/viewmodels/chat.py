@@ -66,7 +66,7 @@ class _Live:
     """The answer under way. `entry` is None until the store has taken the question."""
 
     ask: Ask
-    leaves: bool = False  # a model elsewhere answers
+    provider: str = ""  # of the model elsewhere that answers
     job: Job | None = None
     conversation_id: int | None = None
     question: Entry | None = None
@@ -226,7 +226,7 @@ class ChatViewModel(QObject):
         live = self._live
         if (
             live is not None
-            and live.leaves
+            and live.provider
             and live.conversation_id in (None, self._conversations.current_id)
         ):
             self.stop()
@@ -240,7 +240,7 @@ class ChatViewModel(QObject):
     @property
     def answers_here(self) -> bool:
         """Whether a model on this device is answering now."""
-        return self._live is not None and not self._live.leaves
+        return self._live is not None and not self._live.provider
 
     @property
     def ahead(self) -> str:
@@ -432,7 +432,7 @@ class ChatViewModel(QObject):
     def _start(self, ask: Ask, remote: RemoteChoice | None) -> None:
         self._save_draft.stop()
         self.draft = ""
-        live = self._live = _Live(ask, leaves=remote is not None)
+        live = self._live = _Live(ask, remote.provider if remote is not None else "")
         self._answer_progress = AnswerProgress()
         self._set_state(ChatState.READING)
         live.job = self._bridge.submit(self._turn(ask, remote), self._turn_over, self._not_accepted)
@@ -511,7 +511,10 @@ class ChatViewModel(QObject):
                 self._ended(answer, stored)
             case Usage() | Billed() | Finished() | ToolCall():
                 pass
-            case ReasoningRecord() | Waiting() | Limits():
+            case Limits():
+                if self._live is not None and self._models.elsewhere.models is not None:
+                    self._models.elsewhere.models.take_limits(self._live.provider, event)
+            case ReasoningRecord() | Waiting():
                 pass
             case _:
                 assert_never(event)

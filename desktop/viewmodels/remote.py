@@ -24,10 +24,14 @@ if TYPE_CHECKING:
     from desktop.remote import Remembered
     from desktop.viewmodels.keys import KeysViewModel
     from providers.costs.prices import Price
+    from providers.events import Limits
     from providers.remote.chosen import Chosen
     from providers.remote.facts import ProviderFacts
     from providers.remote.values import RemoteModelInfo, Service
     from providers.remote_model import RemoteModel
+
+
+_FEW_LEFT = 3  # requests: from there on it is said before a question is sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class RemoteViewModel(QObject):
         self._chosen_now: Chosen | None = None
         self._remembered_now: dict[str, Remembered] | None = None
         self._keys: dict[str, KeysViewModel] = {}
+        self._limits: dict[str, tuple[float, Limits]] = {}  # by provider: until when, and what it said
         self.fetching = ""  # the provider whose models are being asked for
         self.problem = ""  # what went wrong with what the person wanted last
         self.said = ""
@@ -201,10 +206,26 @@ class RemoteViewModel(QObject):
         """Where a question of this length goes and about what that costs, in a few words."""
         from desktop.words.leaving import estimate_in_short
 
-        place = tr("Goes to {provider}", provider=choice.provider_name)
+        place = tr("Goes to {provider}", provider=choice.provider_name) + self._few_left(choice.provider)
         if not characters and not images:
             return place
         return f"{place} · {estimate_in_short(self._price(choice), characters, images)}"
+
+    def take_limits(self, provider: str, limits: Limits) -> None:
+        """What a provider has said may still be asked of it."""
+        if limits.resets_in is not None:
+            self._limits[provider] = (time.time() + limits.resets_in, limits)
+
+    def _few_left(self, provider: str) -> str:
+        """That little more can be asked for a while; "" otherwise."""
+        until, limits = self._limits.get(provider, (0.0, None))
+        left = limits.requests_left if limits is not None else None
+        if left is None or left > _FEW_LEFT or time.time() >= until:
+            return ""
+        when = time.strftime("%H:%M", time.localtime(until))
+        if left == 0:
+            return " · " + tr("takes no more questions until {when}", when=when)
+        return " · " + tr("takes {count} more until {when}", count=left, when=when)
 
     def _price(self, choice: RemoteChoice) -> Price | None:
         from providers.costs.prices import read_own

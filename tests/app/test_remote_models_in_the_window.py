@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -371,3 +372,18 @@ def test_a_labelled_conversation_is_marked_in_the_list_also_after_a_new_start(tm
         assert marks(parts) == [False, True]
     with window_at(home) as parts:
         wait(lambda: marks(parts) == [False, True])
+
+
+def test_that_a_provider_takes_few_more_questions_is_said_before_the_next_one(tmp_path: Path) -> None:
+    headers = {"x-ratelimit-remaining-requests": "2", "x-ratelimit-reset-requests": "3600s"}
+    with chat_server() as server, window_with_remote(tmp_path / "home", server) as parts:
+        server.replies = deque(
+            [replace(completion("Hello"), headers={**completion("Hello").headers, **headers})]
+        )
+        parts.models.choose(KEY)
+        assert parts.chat.ahead == "Goes to The office"
+        say(parts, "Hello")
+        dialog(parts).send.click()
+        wait(lambda: "takes 2 more until" in parts.chat.ahead)
+        idle(parts)
+        wait(lambda: "takes 2 more until" in parts.window.page.status.text.text())
