@@ -19,6 +19,7 @@ from desktop.app import Parts
 from desktop.processes.switch import Position
 from desktop.remote import remember, remembered
 from desktop.views.dialogs import ExplainingDialog
+from desktop.views.ledger_page.page import LedgerPage
 from desktop.views.remote_page.own_server_pane import OwnServerPane
 from desktop.views.remote_page.page import RemotePage
 from desktop.views.remote_page.provider_pane import ProviderPane
@@ -262,3 +263,53 @@ def test_a_damaged_file_of_choices_switches_everything_off(tmp_path: Path) -> No
         with window_with_remote(home, server) as parts:
             page(parts)
             damage(parts, server)
+
+
+def test_without_a_keychain_a_key_lasts_for_one_run_and_the_page_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path}/nobody")
+    with chat_server() as server:
+        with window_with_remote(home, server, auth=Auth.BEARER) as parts:
+            box = pane(page(parts, PROVIDER)).key_box
+            wait(lambda: "is written nowhere, and is gone when Alcove is closed" in box.notice.text())
+            QTest.keyClicks(box.field, CANARY)
+            QTest.keyClick(box.field, Qt.Key.Key_Return)
+            wait(lambda: box.state.text() == "A key is held in memory for this run.")
+            wait(lambda: box.test_button.isEnabled())
+            box.test_button.click()
+            wait(lambda: box.outcome.text())
+            assert server.asked[-1].headers["authorization"] == f"Bearer {CANARY}"
+        with window_at(home) as parts:
+            box = pane(page(parts, PROVIDER)).key_box
+            wait(lambda: box.state.text() == "No key is stored.")
+    for path in home.rglob("*"):
+        assert not path.is_file() or CANARY.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the Secret Service is Linux's")
+def test_while_the_keychain_is_locked_nothing_leaves_and_the_pages_say_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    with secret_service() as keychain, chat_server() as server:
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", keychain.address)
+        with window_with_remote(home, server) as parts:  # its server asks for no key, but the ledger has one
+            about = pane(page(parts, PROVIDER))
+            about.models.fetch.click()
+            wait(lambda: not parts.remote.fetching and server.asked)
+        keychain.lock()
+        with window_at(home) as parts:
+            about = pane(page(parts, PROVIDER))
+            about.models.fetch.click()
+            wait(lambda: parts.remote.problem)
+            assert "keychain" in about.problem.text() and len(server.asked) == 1
+            parts.remote.switch("anthropic", True)
+            box = pane(page(parts, "anthropic")).key_box
+            wait(lambda: "locked" in box.notice.text())
+            parts.window.area.show_page("ledger")
+            ledger = parts.window.area.page("ledger")
+            assert isinstance(ledger, LedgerPage)
+            ledger.verify.click()
+            wait(lambda: "can't be checked without the ledger's key" in ledger.result.text())
