@@ -108,7 +108,7 @@ def _kills_row(what: str, outcome: Killed) -> Row:
         figure=f"{outcome.seen - len(outcome.problems):,} of {outcome.seen:,} ({outcome.kills} kills)",
         target="all",
         met=not outcome.problems and outcome.seen > 0,
-        how=f"killed within 0.12 s of its first request, 12 at once; {outcome.torn} torn rows, all told of",
+        how=f"killed within moments, every second after its first request was seen, 12 at once; {outcome.torn} torn rows, all told of",
     )
 
 
