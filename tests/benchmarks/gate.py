@@ -108,7 +108,8 @@ def _kills_row(what: str, outcome: Killed) -> Row:
         figure=f"{outcome.seen - len(outcome.problems):,} of {outcome.seen:,} ({outcome.kills} kills)",
         target="all",
         met=not outcome.problems and outcome.seen > 0,
-        how=f"killed within moments, every second after its first request was seen, 12 at once; {outcome.torn} torn rows, all told of",
+        how="killed within moments, every second after its first request was seen, 12 at once; "
+        f"{outcome.torn} torn rows, all told of",
     )
 
 
