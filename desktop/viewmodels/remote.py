@@ -279,8 +279,14 @@ class RemoteViewModel(QObject):
         asked = [name for name in listed if (on if name == model else chosen.allows(provider, name))]
         self._write(chosen.only(provider, None if asked == listed else asked))
 
-    def add(self, kind: str, name: str, url: str, has_key: bool, plain_http: bool) -> str:
-        """Add a server of one's own, switched off. Returns its id; "" when `problem` says why it was not added."""
+    def add(
+        self, kind: str, name: str, url: str, has_key: bool, plain_http: bool, instead_of: str = ""
+    ) -> str:
+        """Add a server of one's own, switched off. Returns its id; "" when `problem` says why it was not added.
+
+        `instead_of`: the id of one that is told of anew. With another address it is another server, off, and no
+        conversation goes there that was let go to the old one.
+        """
         from providers.remote.catalogue import kinds_of_own_servers
         from providers.remote.chosen import own_service
         from providers.remote.values import Auth
@@ -294,17 +300,27 @@ class RemoteViewModel(QObject):
         except ValueError:
             self._tell(_address_problem(url.strip(), plain_http))
             return ""
-        return service.id if self._write(chosen.with_own(service)) else ""
+        before = chosen.known.get(instead_of)
+        if before is None:
+            return service.id if self._write(chosen.with_own(service)) else ""
+        if before.base_url == service.base_url:
+            return instead_of if self._write(chosen.with_own_changed(instead_of, service)) else ""
+        if not self._write(chosen.with_own(service).without_own(instead_of)):
+            return ""
+        self._forget(instead_of)
+        return service.id
 
     def remove(self, provider: str) -> None:
         """Take a server of one's own off the list, with what was known of its models.
 
         Its key stays in the keychain until it is removed there.
         """
+        if self._write(self._fresh().without_own(provider)):
+            self._forget(provider)
+
+    def _forget(self, provider: str) -> None:
         from desktop.remote import forget
 
-        if not self._write(self._fresh().without_own(provider)):
-            return
         self._remembered.pop(provider, None)
         try:
             forget(self._home, provider)

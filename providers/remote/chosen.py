@@ -91,6 +91,13 @@ class Chosen:
         more = replace(self, own=(*self.own, service))
         return replace(more, made=more.last_number)
 
+    def with_own_changed(self, provider: str, service: Service) -> Chosen:
+        """The same with a server of one's own told of anew. What was chosen of it holds: its address is the same."""
+        return replace(
+            self,
+            own=tuple(replace(service, id=provider) if own.id == provider else own for own in self.own),
+        )
+
     def without_own(self, provider: str) -> Chosen:
         """The same without this server and what was chosen of its models, and switched off."""
         rest = tuple(own for own in self.own if own.id != provider)

@@ -222,6 +222,36 @@ def test_a_server_of_ones_own_is_added_with_the_keyboard_and_taken_off_again(tmp
         assert [own.id for own in read_chosen(str(home)).own] == [PROVIDER]
 
 
+def test_a_server_of_ones_own_is_told_of_anew_and_with_another_address_it_is_another(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with chat_server() as server, window_with_remote(home, server) as parts:
+        shown = page(parts, PROVIDER)
+
+        def changing() -> OwnServerPane:
+            pane(shown).change.click()
+            current = shown.pair.right.currentWidget()
+            assert isinstance(current, OwnServerPane)
+            return current
+
+        form = changing()
+        assert (form.name.text(), form.address.text()) == ("The office", server.url)
+        form.name.clear()
+        QTest.keyClicks(form.name, "The cellar")
+        form.add.click()
+        assert "The cellar" in words(pane(shown)) and parts.remote.is_on(PROVIDER)
+        assert [choice.model for choice in parts.remote.choices] == [MODEL]
+        form = changing()
+        form.address.setText("no address")
+        form.add.click()
+        assert "not the address of a server" in form.problem.text()
+        form.address.setText("https://models.example.org/v1")
+        form.add.click()
+        (own,) = read_chosen(str(home)).own
+        assert (own.name, own.base_url) == ("The cellar", "https://models.example.org/v1")
+        assert own.id != PROVIDER and not parts.remote.is_on(own.id) and not parts.remote.models(own.id)
+        assert "models.example.org" in words(pane(shown)) and shown.current == own.id
+
+
 def test_what_was_known_of_a_server_goes_with_it_and_the_next_one_begins_with_nothing(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with chat_server() as server, window_with_remote(home, server) as parts:

@@ -14,19 +14,26 @@ from desktop.views.setting_editors import Switch
 from desktop.views.theme import Theme
 from desktop.views.widgets import Text, announce, describe, push_button
 from providers.remote.catalogue import kinds_of_own_servers
-from providers.remote.values import Auth
+from providers.remote.values import Auth, Service
 
 
 class OwnServerPane(QScrollArea):
-    """`added` is told the id of what was added."""
+    """`added` is told the id of what was added, or of what `service` is now: the one that is told of anew."""
 
-    def __init__(self, theme: Theme, remote: RemoteViewModel, added: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        remote: RemoteViewModel,
+        added: Callable[[str], None],
+        service: Service | None = None,
+    ) -> None:
         super().__init__()
+        self._service = service
         self._remote = remote
         self._added = added
         self.kind = QComboBox()
-        for service in kinds_of_own_servers().values():
-            self.kind.addItem(service.name, service.id)
+        for kind in kinds_of_own_servers().values():
+            self.kind.addItem(kind.name, kind.id)
         describe(self.kind, tr("What runs there"))
         self.name = QLineEdit()
         describe(self.name, tr("Name"), tr("What to call it"))
@@ -42,7 +49,16 @@ class OwnServerPane(QScrollArea):
         )
         self.problem = Text(theme, "", "problem", wrap=True)
         self.problem.hide()
-        self.add = push_button(tr("Add"), "primary", self._add, tr("Add it to the list, switched off"))
+        self.add = (
+            push_button(tr("Add"), "primary", self._add, tr("Add it to the list, switched off"))
+            if service is None
+            else push_button(
+                tr("Save"),
+                "primary",
+                self._add,
+                tr("With another address it is another server: off, and with a key of its own"),
+            )
+        )
         form = QFormLayout()
         form.setSpacing(8)
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
@@ -56,11 +72,17 @@ class OwnServerPane(QScrollArea):
         column = QVBoxLayout(inside)
         column.setContentsMargins(24, 16, 24, 24)
         column.setSpacing(8)
-        column.addWidget(Text(theme, tr("A server of your own"), "heading", wrap=True))
+        title = tr("A server of your own") if service is None else tr("Change {name}", name=service.name)
+        column.addWidget(Text(theme, title, "heading", wrap=True))
         about = tr(
             "Ollama, llama-server, LM Studio, vLLM, or anything that speaks as OpenAI does: on this computer, in your "
             "network, or rented by your organisation. It is off until you switch it on."
         )
+        if service is not None:
+            about = tr(
+                "With another address it is another server: it is off until you switch it on, its key is another, and "
+                "no conversation goes there without asking you."
+            )
         column.addWidget(Text(theme, about, wrap=True))
         column.addLayout(form)
         column.addWidget(
@@ -76,10 +98,20 @@ class OwnServerPane(QScrollArea):
         self.setWidget(inside)
         self.kind.currentIndexChanged.connect(self._usual)
         theme.dress(self)
-        self._usual()
+        if service is None:
+            self._usual()
+        else:
+            self._show(service)
 
     def take_keyboard(self) -> None:
-        self.kind.setFocus()
+        (self.kind if self._service is None else self.name).setFocus()
+
+    def _show(self, service: Service) -> None:
+        self.kind.setCurrentIndex(self.kind.findData(service.kind))
+        self.name.setText(service.name)
+        self.address.setText(service.base_url)
+        self.key.setChecked(service.auth is not Auth.NONE)
+        self.plain.setChecked(service.plain_http)
 
     def _usual(self) -> None:
         """What is usual for such a server, to begin with."""
@@ -95,6 +127,7 @@ class OwnServerPane(QScrollArea):
             self.address.text(),
             self.key.isChecked(),
             self.plain.isChecked() and self.address.text().strip().startswith("http://"),
+            instead_of="" if self._service is None else self._service.id,
         )
         self.problem.setText(self._remote.problem)
         self.problem.setVisible(not added)

@@ -129,16 +129,37 @@ class RemotePage(Page):
             return OwnServerPane(self.theme, self._remote, self._go_to)
         service = self._remote.service(key)
         assert service is not None
-        return ProviderPane(self.theme, self._remote, service, lambda: self._removed(key))
+        return ProviderPane(
+            self.theme, self._remote, service, lambda: self._removed(key), lambda: self._change(key)
+        )
+
+    def _change(self, key: str) -> None:
+        """A server of one's own is told of anew, in the place where it is told of."""
+        service = self._remote.service(key)
+        assert service is not None
+        pane = OwnServerPane(self.theme, self._remote, lambda now: self._changed(key, now), service)
+        self._drop(key)
+        self._panes[key] = pane
+        self._show_pane(key)
+        pane.take_keyboard()
+
+    def _changed(self, before: str, now: str) -> None:
+        self._drop(before)
+        self._go_to(now)
+
+    def _drop(self, key: str) -> None:
+        """Its pane is made anew when it is shown again."""
+        if (pane := self._panes.pop(key, None)) is not None:
+            pane.hide()
+            pane.deleteLater()
 
     def _go_to(self, provider: str) -> None:
         self.list.pick(provider)
         self._show_pane(provider)
 
     def _removed(self, key: str) -> None:
-        pane = self._panes.pop(key)
+        self._drop(key)
         self._go_to(self._remote.services[0].id)
-        pane.deleteLater()
 
     # ---- as a page
 

@@ -29,7 +29,12 @@ class ProviderPane(QScrollArea):
     """Made for one provider; shows what changes."""
 
     def __init__(
-        self, theme: Theme, remote: RemoteViewModel, service: Service, removed: Callable[[], None]
+        self,
+        theme: Theme,
+        remote: RemoteViewModel,
+        service: Service,
+        removed: Callable[[], None],
+        change: Callable[[], None],
     ) -> None:
         super().__init__()
         self._theme = theme
@@ -54,7 +59,7 @@ class ProviderPane(QScrollArea):
         self._column.addWidget(self.models)
         self._add_facts()
         if service.own:
-            self._add_removal(removed)
+            self._add_removal(removed, change)
         self._column.addStretch(1)
         self.setWidget(inside)
         theme.dress(self)
@@ -176,7 +181,7 @@ class ProviderPane(QScrollArea):
         row.addWidget(copy, 0, Qt.AlignmentFlag.AlignTop)
         self._column.addLayout(row)
 
-    def _add_removal(self, removed: Callable[[], None]) -> None:
+    def _add_removal(self, removed: Callable[[], None], change: Callable[[], None]) -> None:
         self._column.addSpacing(12)
 
         def remove() -> None:
@@ -184,7 +189,12 @@ class ProviderPane(QScrollArea):
             removed()
 
         words = tr("Its key, if it has one, stays in the keychain")
-        self._column.addWidget(FlowBox(push_button(tr("Take off the list"), "plain", remove, words)))
+        self.change = push_button(
+            tr("Change…"), "plain", change, tr("Its name, its address, what runs there")
+        )
+        self._column.addWidget(
+            FlowBox(self.change, push_button(tr("Take off the list"), "plain", remove, words))
+        )
 
     # ---- what changes
 
