@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop.bridge import Bridge
+from desktop.bridge import Bridge, Job
 from desktop.i18n import tr
 from desktop.processes.switch import Position
 from desktop.viewmodels.hub_link import HubLink
@@ -69,6 +69,7 @@ class RemoteViewModel(QObject):
         self._remembered_now: dict[str, Remembered] | None = None
         self._keys: dict[str, KeysViewModel] = {}
         self._limits: dict[str, tuple[float, Limits]] = {}  # by provider: until when, and what it said
+        self._fetch_job: Job | None = None
         self.fetching = ""  # the provider whose models are being asked for
         self.problem = ""  # what went wrong with what the person wanted last
         self.said = ""
@@ -333,11 +334,18 @@ class RemoteViewModel(QObject):
             return
         self.fetching = provider
         self._tell("")
-        self._bridge.submit(
+        self._fetch_job = self._bridge.submit(
             self._fetch(provider),
             lambda kept: self._fetched(provider, kept),
             lambda error: self._not_fetched(provider, error),
         )
+
+    def stop_fetching(self) -> None:
+        """Ask no longer; the connection is cut, and the list that was there stays."""
+        if self.fetching and self._fetch_job is not None:
+            self._fetch_job.cancel()
+            self.fetching = ""
+            self._tell("")
 
     async def _fetch(self, provider: str) -> Remembered:
         from desktop.remote import models_of, remember
@@ -351,6 +359,8 @@ class RemoteViewModel(QObject):
         return remember(self._home, provider, await models_of(client, provider))
 
     def _fetched(self, provider: str, kept: Remembered) -> None:
+        if self.fetching != provider:  # it was given up as it came
+            return
         self.fetching = ""
         self._remembered[provider] = kept
         self._tell("", tr("{count} models.", count=len(kept.models)))
@@ -359,6 +369,8 @@ class RemoteViewModel(QObject):
         from desktop.words.models import model_fault
         from providers.errors import ProviderError
 
+        if self.fetching != provider:
+            return
         self.fetching = ""
         if isinstance(error, OSError):
             self._tell(tr("The list could not be kept: {why}.", why=error.strerror))

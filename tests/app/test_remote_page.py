@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
-from support.chat_server import MODEL, PROVIDER, ChatServer, chat_server, enable, refused
+from support.chat_server import MODEL, PROVIDER, ChatServer, Reply, chat_server, enable, refused
 from support.outside import requests_in
 from support.remote_window import window_at, window_with_remote
 from support.secret_service import secret_service
@@ -91,6 +91,20 @@ def test_a_list_of_models_is_fetched_on_a_click_and_offered_in_the_picker(tmp_pa
         wait(lambda: parts.remote.problem)
         assert "oops" in about.problem.text() and [choice.model for choice in parts.remote.choices] == [MODEL]
     assert {row["purpose"] for row in requests_in(tmp_path / "home")} == {"models"}
+
+
+def test_a_list_that_does_not_come_can_be_given_up_and_the_server_sees_it(tmp_path: Path) -> None:
+    with chat_server() as server, window_with_remote(tmp_path / "home", server) as parts:
+        server.models = Reply((b"{",), hangs=True)
+        about = pane(page(parts, PROVIDER))
+        assert not about.models.stop.isVisibleTo(about)
+        about.models.fetch.click()
+        wait(lambda: server.asked)
+        assert about.models.stop.isVisibleTo(about) and not about.models.fetch.isEnabled()
+        about.models.stop.click()
+        assert server.went_away.wait(10)
+        assert about.models.fetch.isEnabled() and not about.models.stop.isVisibleTo(about)
+        assert [choice.model for choice in parts.remote.choices] == [MODEL]
 
 
 def test_who_clicks_the_network_chip_sees_every_place_that_is_on(tmp_path: Path) -> None:

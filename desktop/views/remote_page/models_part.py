@@ -32,6 +32,9 @@ class ModelsPart(QWidget):
             lambda: remote.fetch_models(service.id),
             tr("Ask {name} now which models it has", name=service.name),
         )
+        self.stop = push_button(
+            tr("Stop"), "plain", remote.stop_fetching, tr("Ask no longer; the list that is here stays")
+        )
         self.state = Text(theme, "", "soft", wrap=True)
         selectable(self.state)
         self.filter = QLineEdit()
@@ -45,7 +48,7 @@ class ModelsPart(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        for part in (FlowBox(self.fetch), self.state, self.filter, self.list, self.rule):
+        for part in (FlowBox(self.fetch, self.stop), self.state, self.filter, self.list, self.rule):
             column.addWidget(part)
         self.show_models()
 
@@ -54,6 +57,7 @@ class ModelsPart(QWidget):
         remote, provider = self._remote, self._service.id
         on = remote.is_on(provider)
         self.fetch.setEnabled(on and remote.can_reach and not remote.fetching)
+        self.stop.setVisible(remote.fetching == provider)
         self.state.setText(self._state(on, len(remote.models(provider))))
         listed = remote.listed_models(provider)
         wanted = self.filter.text().casefold().split()
