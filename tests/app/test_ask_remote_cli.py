@@ -64,7 +64,13 @@ def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_hear_interrupts if os.name == "posix" else None,
     )
+
+
+def _hear_interrupts() -> None:
+    """They are ignored where the tests run in the background, and a program leaves it at that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def ask(home: Path, *arguments: str, where: str = WHERE) -> tuple[int, str, str]:
@@ -185,7 +191,10 @@ def test_ctrl_c_closes_the_stream(home: Path, server: ChatServer, saved: bool) -
     assert process.stdout is not None
     assert process.stdout.read(6) == "It is "
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=110)
+    try:
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert (process.returncode, err) == (130, "")
     assert server.went_away.wait(60)
     assert [row["outcome"] for row in ledger_rows(home) if row["kind"] == "end"] == ["cancelled"]

@@ -331,7 +331,7 @@ def test_what_a_question_costs_is_said_while_it_is_written_and_unknown_is_not_no
         (home / FOLDER / OWN_FILE).write_text(
             json.dumps({KEY.removeprefix(REMOTE): {"input": "3", "output": "15"}})
         )
-        QTest.keyClicks(parts.window.page.composer.edit, "x" * 3_999)
+        parts.window.page.composer.edit.insertPlainText("x" * 3_999)
         wait(
             lambda: (
                 status.text.text()
