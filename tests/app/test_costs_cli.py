@@ -23,7 +23,6 @@ from providers.gate.rows import EndRow, RequestRow, to_record
 from providers.remote.chosen import Chosen, own_service, write_chosen
 from providers.remote.values import Auth
 
-NOW = datetime.now(UTC)
 NAMES = ("httpx", "httpcore", "PySide6", "shiboken6")
 
 
@@ -46,7 +45,7 @@ def told(home: Path, *arguments: str) -> dict[str, Any]:
 
 def answer(
     cost: str = "0.25", currency: str = "USD", *, provider: str = "openai", model: str = "gpt-5",
-    conversation: str = "", when: datetime = NOW,
+    conversation: str = "", when: datetime | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     return locals()
 
@@ -100,7 +99,7 @@ def test_unknown_costs_and_other_currencies_stand_apart_and_are_never_nothing(ho
 
 
 def test_it_is_listed_by_model_by_day_and_since_a_day(home: Path) -> None:
-    long_ago = NOW - timedelta(days=400)
+    long_ago = datetime.now(UTC) - timedelta(days=400)
     write_ledger(home, [answer("1", model="old", when=long_ago), answer(), answer("2", model="dear")])
     assert [one["model"] for one in told(home, "--by", "model")["listed"]] == ["dear", "gpt-5"]
     since = (long_ago - timedelta(days=1)).date().isoformat()
