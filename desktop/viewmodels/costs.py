@@ -197,7 +197,7 @@ class CostsViewModel(QObject):
                 amount=money(f"{hour:f}", "USD"),
             )
         )
-        spent = float(self.spending.sum(date.today() - timedelta(days=30)).dollars)
+        spent = float(self.spending.sum(date.today() - timedelta(days=29)).dollars)
         if machine:
             months = break_even_months(machine, spent, float(hour) * 30)
             told.append(
